@@ -1,0 +1,1 @@
+"""What is under test: clients and servers, named by a string on the command line."""

@@ -1,0 +1,189 @@
+"""Reading a target's name: which client and which server are under test, and how each is started.
+
+Clients: `reference`; `FILE.py:function` or `module:function` with the helper's signature;
+`cmd:ARGV`, any program that speaks the JSON-lines protocol on its standard streams.
+Servers: `simulated`; `FILE.py:factory` or `module:factory`, an ASGI application's factory;
+`cmd:ARGV` with `{port}`, `{data_dir}`, `{broker_url}`; `http://...`, one that runs already.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+Level = Literal["durable", "helper"]
+"""What a client owes: `durable` gives nothing up; `helper` rides out 5 s and is honest after."""
+
+
+class TargetRefused(ValueError):
+    """The name cannot be a target; the message says why and what would be."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceClient:
+    """The core of this repository, in a service process with a durable outbox."""
+
+    name: str = "reference"
+    level: Level = "durable"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionClient:
+    """A Python function with the helper's signature, run in a process of its own."""
+
+    name: str
+    location: str
+    level: Level = "helper"
+
+
+@dataclass(frozen=True, slots=True)
+class CommandClient:
+    """Any program that speaks the JSON-lines protocol."""
+
+    name: str
+    argv: tuple[str, ...]
+    level: Level = "helper"
+
+
+ClientTarget = ReferenceClient | FunctionClient | CommandClient
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedServer:
+    """The simulated DTMS API of this repository."""
+
+    name: str = "simulated"
+    takes_broker: bool = True
+    has_lab: bool = True
+    restartable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FactoryServer:
+    """`factory(data_dir)` or `factory(data_dir, broker_url)`, called at every start."""
+
+    name: str
+    location: str
+    takes_broker: bool
+    has_lab: bool = False
+    restartable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CommandServer:
+    """A program that the lab starts, kills and restarts."""
+
+    name: str
+    argv: tuple[str, ...]
+    takes_broker: bool
+    has_lab: bool = False
+    restartable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RunningServer:
+    """A server that runs already: the lab can neither start nor kill it."""
+
+    name: str
+    host: str
+    port: int
+    takes_broker: bool = False
+    has_lab: bool = False
+    restartable: bool = False
+
+
+ServerTarget = SimulatedServer | FactoryServer | CommandServer | RunningServer
+
+
+def client_target(name: str) -> ClientTarget:
+    """The client called `name`. Raises `TargetRefused`."""
+    if name == "reference":
+        return ReferenceClient()
+    if name.startswith("cmd:"):
+        return CommandClient(name, _argv(name))
+    return FunctionClient(name, _location(name, "client")[0])
+
+
+def server_target(name: str) -> ServerTarget:
+    """The server called `name`. Raises `TargetRefused`."""
+    if name == "simulated":
+        return SimulatedServer()
+    if name.startswith("cmd:"):
+        argv = _argv(name)
+        if not any("{port}" in word for word in argv):
+            raise TargetRefused(f"{name}: a server command needs {{port}}, where it must listen")
+        return CommandServer(name, argv, any("{broker_url}" in word for word in argv))
+    if name.startswith(("http://", "https://")):
+        return _running(name)
+    location, parameters = _location(name, "server")
+    return FactoryServer(name, location, takes_broker=parameters >= 2)
+
+
+def _running(name: str) -> RunningServer:
+    parts = urlsplit(name)
+    if parts.scheme != "http" or parts.hostname not in {"127.0.0.1", "localhost"}:
+        raise TargetRefused(f"{name}: the lab sends traffic only to http:// on loopback")
+    try:
+        port = parts.port or 80
+    except ValueError as error:
+        raise TargetRefused(f"{name}: {error}") from error
+    return RunningServer(name, "127.0.0.1", port)
+
+
+def _argv(name: str) -> tuple[str, ...]:
+    try:
+        argv = tuple(shlex.split(name.removeprefix("cmd:")))
+    except ValueError as error:
+        raise TargetRefused(f"{name}: {error}") from error
+    if not argv:
+        raise TargetRefused("cmd: needs a program to run, as in cmd:./client --flag")
+    return argv
+
+
+def _location(name: str, kind: str) -> tuple[str, int]:
+    """`FILE.py:function` made absolute, and how many parameters the function takes by position.
+
+    The source is read, not run: a target's code runs only in a process of its own.
+    """
+    place, _, function = name.rpartition(":")
+    if not place or not function.isidentifier():
+        known = "reference" if kind == "client" else "simulated"
+        raise TargetRefused(
+            f"{name!r} is no {kind} target; use {known}, FILE.py:function, module:function or cmd:ARGV"
+        )
+    if place.endswith(".py"):
+        path = Path(place).resolve()
+        if not path.is_file():
+            raise TargetRefused(f"{name}: there is no file {place}")
+        return f"{path}:{function}", _parameters(path, function, name)
+    try:
+        spec = importlib.util.find_spec(place)
+    except (ImportError, ValueError) as error:
+        raise TargetRefused(f"{name}: {error}") from error
+    if spec is None or spec.origin is None:
+        raise TargetRefused(f"{name}: there is no module {place}")
+    return f"{place}:{function}", _parameters(Path(spec.origin), function, name)
+
+
+def _parameters(path: Path, function: str, name: str) -> int:
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError) as error:
+        raise TargetRefused(f"{name}: cannot be read: {error}") from error
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
+            return len(node.args.posonlyargs) + len(node.args.args)
+        if isinstance(node, ast.ImportFrom | ast.Import | ast.Assign) and _binds(node, function):
+            return 1
+    raise TargetRefused(f"{name}: {path.name} defines no {function}")
+
+
+def _binds(node: ast.ImportFrom | ast.Import | ast.Assign, function: str) -> bool:
+    if isinstance(node, ast.Assign):
+        return any(isinstance(t, ast.Name) and t.id == function for t in node.targets)
+    return any((alias.asname or alias.name) == function for alias in node.names)
