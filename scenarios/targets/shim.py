@@ -88,7 +88,7 @@ async def answer(function, request, answers, pool):  # type: ignore[no-untyped-d
             reply["registered"] = await call(function, request, pool)
     except Exception as error:  # noqa: BLE001 - a raise into the caller is a finding, told as such
         reply["detail"] = "raised {}: {}".format(type(error).__name__, error)
-    if reply["registered"] not in (True, False, None):
+    if not any(reply["registered"] is known for known in (True, False, None)):
         reply["detail"] = "answered {!r}".format(reply["registered"])
         reply["registered"] = None
     answers.write(json.dumps(reply) + "\n")

@@ -1,0 +1,441 @@
+"""The world `local`: every actor a real process on loopback, the fault proxy between them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+import aiohttp
+import msgspec
+
+from chaos.capabilities import Broker, Disks, Links, Processes, Requests, Server, Undo
+from chaos.proxy import FaultProxy
+from scenarios.history import Recorder
+from scenarios.scenario import Scenario
+from scenarios.targets import shim
+from scenarios.targets.spec import (
+    ClientTarget,
+    CommandClient,
+    CommandServer,
+    FactoryServer,
+    FunctionClient,
+    ReferenceClient,
+    RunningServer,
+    ServerTarget,
+    SimulatedServer,
+)
+from scenarios.worlds.ports import Ports
+from scenarios.worlds.process import ActorProcess
+from scenarios.worlds.wire import WireTap
+from scenarios.worlds.world import EnvironmentFailed
+
+READY_POLL_S = 0.03
+HTTP_S_MAX = 3.0
+GARBAGE = b"\xde\xad\xbe\xef" * 1024
+"""What a corrupted store starts with."""
+
+
+class LocalWorld:
+    """Opens with `async with`; on leaving, every process has ended and every port is free."""
+
+    name = "local"
+    fidelity = "socket"
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        *,
+        client: ClientTarget,
+        server: ServerTarget,
+        folder: Path,
+        ports: Ports,
+        recorder: Recorder,
+        python: str = sys.executable,
+    ) -> None:
+        self._scenario = scenario
+        self._client = client
+        self._server = server
+        self._folder = folder
+        self._ports = ports
+        self._recorder = recorder
+        self._python = python
+        self._token = secrets.token_hex(16)
+        self._began_ns = time.monotonic_ns()
+        self._processes: dict[str, ActorProcess] = {}
+        self._port_of: dict[str, int] = {}
+        self._watching: set[asyncio.Task[None]] = set()
+        self._next_faults: list[Mapping[str, object]] = [*scenario.server.lab_faults]
+        self._proxy = FaultProxy(seed=seed, tap=WireTap(recorder))
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> LocalWorld:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._http = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=HTTP_S_MAX),
+            connector=aiohttp.TCPConnector(force_close=True),
+        )
+        try:
+            await self._lay_links()
+        except BaseException:
+            await self.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+    def now_us(self) -> int:
+        return (time.monotonic_ns() - self._began_ns) // 1000
+
+    def capabilities(self) -> Mapping[type, object]:
+        offered: dict[type, object] = {Links: self._proxy, Requests: self._proxy}
+        if self._server.restartable:
+            offered[Processes] = LocalProcesses(self)
+            offered[Disks] = LocalDisks(self)
+        if self._server.has_lab:
+            offered[Server] = LocalServer(self)
+        if self._server.takes_broker and "broker" in self._scenario.needs:
+            offered[Broker] = LocalBroker(self)
+        return offered
+
+    def running(self, actor: str) -> bool:
+        if actor == "dtms" and isinstance(self._server, RunningServer):
+            return True
+        process = self._processes.get(actor)
+        return process is not None and process.running
+
+    async def start(self, actor: str) -> None:
+        if self.running(actor):
+            if actor in self._processes:
+                self._processes[actor].resume()
+            return
+        process = ActorProcess(
+            actor,
+            self._argv(actor),
+            log=self._folder / f"{actor}.log",
+            cwd=Path.cwd(),
+            environ=self._environ(),
+            on_exit=self._note_exit,
+        )
+        self._processes[actor] = process
+        await process.start()
+        self._recorder.note("world", "start", {"actor": actor})
+        if actor == "dtms":
+            self._watch(self._note_ready(process))
+
+    async def until_ready(self, actor: str, timeout_s: float) -> bool:
+        if actor in self._scenario.services:
+            return self.running(actor)
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            if await self._is_ready(actor):
+                return True
+            if not self.running(actor):
+                words = self._processes[actor].last_words() if actor in self._processes else ""
+                raise EnvironmentFailed(f"{actor} ended before it was ready. {words}".strip())
+            await asyncio.sleep(READY_POLL_S)
+        return False
+
+    async def ask(self, service: str, request: Mapping[str, object], timeout_s: float) -> object:
+        told = {**request, "api_url": self._link_url(f"{service}->dtms")}
+        return await self._processes[service].ask(told, timeout_s)
+
+    async def http(
+        self, actor: str, method: str, path: str, body: bytes | None = None
+    ) -> tuple[int, object] | None:
+        assert self._http is not None
+        headers = {"Content-Type": "application/json", "X-Lab-Token": self._token}
+        url = f"http://127.0.0.1:{self._port(actor)}{path}"
+        try:
+            async with self._http.request(method, url, data=body, headers=headers) as answer:
+                raw = await answer.read()
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return None
+        try:
+            return answer.status, msgspec.json.decode(raw)
+        except msgspec.DecodeError:
+            return answer.status, None
+
+    async def kill(self, actor: str) -> None:
+        """kill -9. Nothing happens to an actor that is not running."""
+        if self.running(actor):
+            self._recorder.note("world", "kill", {"actor": actor})
+            await self._processes[actor].kill()
+
+    async def stop(self, actor: str) -> None:
+        """SIGTERM, and waits."""
+        if self.running(actor):
+            self._recorder.note("world", "stop", {"actor": actor})
+            await self._processes[actor].stop()
+
+    def pause(self, actor: str) -> None:
+        """SIGSTOP."""
+        if self.running(actor):
+            self._recorder.note("world", "pause", {"actor": actor})
+            self._processes[actor].pause()
+
+    def resume(self, actor: str) -> None:
+        """SIGCONT."""
+        if self.running(actor):
+            self._processes[actor].resume()
+            self._recorder.note("world", "resume", {"actor": actor})
+
+    def script_at_next_start(self, fault: Mapping[str, object]) -> None:
+        """The server's next start, and only that, begins with `fault`."""
+        self._next_faults.append(fault)
+
+    def data_folder(self, actor: str) -> Path:
+        """Where the actor keeps what must outlive it."""
+        folder = self._folder / f"{actor}-data"
+        folder.mkdir(exist_ok=True)
+        return folder
+
+    async def aclose(self) -> None:
+        watching = list(self._watching)
+        for task in watching:
+            task.cancel()
+        await asyncio.gather(*watching, return_exceptions=True)
+        services = [p for a, p in self._processes.items() if a in self._scenario.services]
+        others = [p for a, p in self._processes.items() if a not in self._scenario.services]
+        await asyncio.gather(*(process.kill() for process in services))
+        await asyncio.gather(*(process.kill() for process in others))
+        await self._proxy.aclose()
+        if self._http is not None:
+            await self._http.close()
+        for port in self._port_of.values():
+            self._ports.release(port)
+
+    async def _lay_links(self) -> None:
+        for service in self._scenario.services:
+            await self._proxy.link(f"{service}->dtms", "127.0.0.1", self._port("dtms"))
+            if "main-api" in self._scenario.needs:
+                link = f"{service}->main-api"
+                await self._proxy.link(link, "127.0.0.1", self._port("main-api"))
+
+    def _link_url(self, link: str) -> str:
+        return f"http://127.0.0.1:{self._proxy.port(link)}"
+
+    def _port(self, actor: str) -> int:
+        if actor == "dtms" and isinstance(self._server, RunningServer):
+            return self._server.port
+        if actor not in self._port_of:
+            self._port_of[actor] = self._ports.take()
+        return self._port_of[actor]
+
+    async def _is_ready(self, actor: str) -> bool:
+        path = "/dtms/health" if actor == "dtms" else "/health"
+        answer = await self.http(actor, "GET", path)
+        return answer is not None and answer[0] == 200
+
+    async def _note_ready(self, process: ActorProcess) -> None:
+        while process.running:
+            if await self._is_ready("dtms"):
+                self._recorder.note("world", "ready", {"actor": "dtms"})
+                return
+            await asyncio.sleep(READY_POLL_S)
+
+    def _note_exit(self, process: ActorProcess) -> None:
+        value: dict[str, object] = {"actor": process.actor, "exit_status": process.exit_status}
+        if process.rubbish:
+            value["rubbish_lines"] = process.rubbish
+        self._recorder.note("world", "exited", value)
+
+    def _watch(self, work: Awaitable[None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._watching.add(task)
+        task.add_done_callback(self._watching.discard)
+
+    def _environ(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("DTMS_")}
+        return {**kept, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+
+    def _argv(self, actor: str) -> tuple[str, ...]:
+        match actor:
+            case "broker":
+                return self._python_module("simulator.broker", "--port", str(self._port(actor)))
+            case "main-api":
+                return self._python_module(
+                    "simulator.main_api",
+                    *("--port", str(self._port(actor))),
+                    *("--dtms-url", f"http://127.0.0.1:{self._port('dtms')}"),
+                    *("--data-dir", str(self.data_folder(actor))),
+                )
+            case "dtms":
+                return self._server_argv()
+            case _:
+                return self._client_argv(actor)
+
+    def _python_module(self, module: str, *arguments: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", module, *arguments)
+
+    def _server_argv(self) -> tuple[str, ...]:
+        port, data = str(self._port("dtms")), str(self.data_folder("dtms"))
+        with_broker = "broker" in self._scenario.needs
+        broker = f"http://127.0.0.1:{self._port('broker')}" if with_broker else ""
+        match self._server:
+            case SimulatedServer():
+                return self._simulated_argv(port, data, broker)
+            case FactoryServer(location=location):
+                given = (location, port, data, *((broker,) if broker else ()))
+                return self._python_module("scenarios.targets.asgi_server", *given)
+            case CommandServer(argv=argv):
+                names = {"{port}": port, "{data_dir}": data, "{broker_url}": broker}
+                return tuple(_fill(word, names) for word in argv)
+            case RunningServer():
+                raise EnvironmentFailed(f"{self._server.name} cannot be started by the lab")
+
+    def _simulated_argv(self, port: str, data: str, broker: str) -> tuple[str, ...]:
+        options = self._scenario.server
+        argv = ["--port", port, "--data-dir", data]
+        argv += ["--monitoring-interval", str(options.monitoring_interval_s)]
+        if broker:
+            argv += ["--broker-url", broker]
+        if "main-api" in self._scenario.needs:
+            argv += ["--registry-url", f"http://127.0.0.1:{self._port('main-api')}"]
+        if not options.rate_limit:
+            argv += ["--no-rate-limit"]
+        if self._next_faults:
+            argv += ["--lab-faults", json.dumps([dict(fault) for fault in self._next_faults])]
+            self._next_faults.clear()
+        return self._python_module("simulator", *argv)
+
+    def _client_argv(self, service: str) -> tuple[str, ...]:
+        match self._client:
+            case FunctionClient(location=location):
+                return (self._python, str(Path(shim.__file__).resolve()), location)
+            case CommandClient(argv=argv):
+                return argv
+            case ReferenceClient():
+                return self._reference_argv(service)
+
+    def _reference_argv(self, service: str) -> tuple[str, ...]:
+        argv = ["--name", service, "--data-dir", str(self.data_folder(service))]
+        argv += ["--api-url", self._link_url(f"{service}->dtms")]
+        argv += ["--policy", json.dumps(asdict(self._scenario.policy))]
+        if "main-api" in self._scenario.needs:
+            argv += ["--main-api-url", self._link_url(f"{service}->main-api")]
+        if "broker" in self._scenario.needs:
+            argv += ["--broker-url", f"http://127.0.0.1:{self._port('broker')}"]
+        return self._python_module("scenarios.targets.reference_service", *argv)
+
+
+class LocalProcesses:
+    """Capability `Processes`: signals to real processes."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def kill(self, actor: str) -> None:
+        await self._world.kill(actor)
+
+    async def pause(self, actor: str) -> None:
+        self._world.pause(actor)
+
+    async def resume(self, actor: str) -> None:
+        self._world.resume(actor)
+
+    async def start(self, actor: str) -> None:
+        await self._world.start(actor)
+
+    async def stop(self, actor: str) -> None:
+        await self._world.stop(actor)
+
+
+class LocalDisks:
+    """Capability `Disks`: what happens to files while their owner is down."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def corrupt(self, actor: str) -> None:
+        """Overwrites the start of each of the actor's database files."""
+        if self._world.running(actor):
+            raise EnvironmentFailed(f"{actor} must be down while its store is corrupted")
+        for path in sorted(self._world.data_folder(actor).glob("**/*")):
+            if path.suffix in {".db", ".sqlite", ".sqlite3"}:
+                with path.open("r+b") as file:
+                    file.write(GARBAGE)
+            elif path.name.endswith(("-wal", "-shm")):
+                path.unlink()
+
+    async def wipe(self, actor: str) -> None:
+        """Removes everything the actor had stored."""
+        shutil.rmtree(self._world.data_folder(actor))
+
+
+class LocalServer:
+    """Capability `Server`: the control plane of the simulated DTMS API."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def script(self, actor: str, fault: Mapping[str, object]) -> Undo:
+        """Inflicts the fault now; on a server that is down, from its next start on."""
+        if not self._world.running(actor):
+            self._world.script_at_next_start(fault)
+            return _nothing
+        answer = await self._world.http(
+            actor, "POST", "/_lab/faults", msgspec.json.encode(dict(fault))
+        )
+        if answer is None or answer[0] != 200 or not isinstance(answer[1], dict):
+            raise EnvironmentFailed(f"{actor} did not take the fault {dict(fault)}: {answer}")
+        path = f"/_lab/faults/{answer[1]['id']}"
+        return _once(lambda: self._world.http(actor, "DELETE", path))
+
+
+class LocalBroker:
+    """Capability `Broker`: the control plane of the simulated broker."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def behave(self, mode: str, delay_s: float = 0.0) -> Undo:
+        """From now on the broker behaves so; undone, it answers well again."""
+        await self._tell({"mode": mode, "delay_s": delay_s})
+        return _once(lambda: self._tell({"mode": "ok", "delay_s": 0.0}))
+
+    async def open_position(self, ticket: int, position: Mapping[str, object]) -> None:
+        """Opens or replaces a position."""
+        body = msgspec.json.encode(dict(position))
+        await self._world.http("broker", "PUT", f"/_lab/positions/{ticket}", body)
+
+    async def close_position(self, ticket: int) -> None:
+        """Closes a position."""
+        await self._world.http("broker", "DELETE", f"/_lab/positions/{ticket}")
+
+    async def _tell(self, behaviour: Mapping[str, object]) -> None:
+        body = msgspec.json.encode(dict(behaviour))
+        answer = await self._world.http("broker", "POST", "/_lab/behaviour", body)
+        if answer is None or answer[0] != 200:
+            raise EnvironmentFailed(f"the broker did not take {dict(behaviour)}: {answer}")
+
+
+def _fill(word: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        word = word.replace(name, value)
+    return word
+
+
+def _once(undo: Callable[[], Awaitable[object]]) -> Undo:
+    done = False
+
+    async def undo_once() -> None:
+        nonlocal done
+        if not done:
+            done = True
+            await undo()
+
+    return undo_once
+
+
+async def _nothing() -> None:
+    """There is nothing to undo."""
