@@ -1,0 +1,167 @@
+"""Which answers count as what. Pure; nothing is taken for a success that is not one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from core.port import Answer
+from core.trade import Trade
+
+RETRYABLE_STATUSES = frozenset({408, 425, 429})
+"""The only refusals that may be tried again; every 5xx may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """Registered, now or before."""
+
+    already: bool
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Definitely not registered; trying again would not help."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicting:
+    """Registered with other data."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retryable:
+    """No success; may be tried again, `retry_after_s` from now at the earliest."""
+
+    reason: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """Read back, and as it was sent."""
+
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The API knows no such ticket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Differs:
+    """Read back, with other data."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unclear:
+    """The read-back told nothing."""
+
+    reason: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether registrations may be sent."""
+
+    ready: bool
+    reason: str = ""
+
+
+def judge_enable(trade: Trade, answer: Answer) -> Accepted | Refused | Conflicting | Retryable:
+    """What the answer to a registration says."""
+    status = answer.status
+    if status == 409:
+        return Conflicting(_message(answer) or "another payload is registered under this ticket")
+    if status in RETRYABLE_STATUSES or status >= 500:
+        return Retryable(f"status {status}", answer.retry_after_s)
+    if status != 200:
+        # A redirect is nothing the API ever sends; what it leads to cannot be trusted.
+        return Refused(f"status {status}: {_message(answer)}".rstrip(": "))
+    body = answer.body
+    if not isinstance(body, Mapping):
+        return Retryable("the answer is not a JSON object")
+    if body.get("success") is not True:
+        return Retryable("success is not true")
+    stored = body.get("trade_info")
+    if not isinstance(stored, Mapping):
+        return Retryable("the answer does not say what was registered")
+    if (wrong := differing_field(trade, stored)) is not None:
+        return Retryable(f"the answer echoes another {wrong}")
+    return Accepted(body.get("already_registered") is True, _state(body, stored))
+
+
+def judge_lookup(trade: Trade, answer: Answer) -> Present | Absent | Differs | Unclear:
+    """What a read-back says of the trade."""
+    if answer.status == 404:
+        return Absent()
+    body = answer.body
+    if answer.status != 200 or not isinstance(body, Mapping):
+        return Unclear(f"status {answer.status}", answer.retry_after_s)
+    stored = body.get("trade_info")
+    if not isinstance(stored, Mapping):
+        return Unclear("the answer holds no trade_info")
+    wrong = differing_field(trade, stored)
+    if wrong == "ticket":
+        return Unclear("the answer is about another ticket")
+    if wrong is not None:
+        return Differs(f"{wrong} is {stored.get(_STORED_NAMES[wrong])!r} there")
+    return Present(_state(body, stored))
+
+
+def judge_health(answer: Answer) -> Readiness:
+    """Ready only where the API says so in so many words."""
+    body = answer.body
+    if answer.status == 200 and isinstance(body, Mapping) and body.get("ready") is True:
+        return Readiness(True)
+    return Readiness(False, f"status {answer.status}, not ready")
+
+
+def differing_field(trade: Trade, stored: Mapping[object, object]) -> str | None:
+    """The first field, in the trade's names, whose stored value is not the trade's."""
+    ticket = stored.get("ticket")
+    if type(ticket) is not int or ticket != trade.ticket:
+        return "ticket"
+    for field in ("symbol", "direction"):
+        if stored.get(field) != getattr(trade, field):
+            return field
+    for field in ("entry", "volume", "stop_loss", "take_profit"):
+        if not _same_number(getattr(trade, field), stored.get(_STORED_NAMES[field])):
+            return field
+    return None
+
+
+_STORED_NAMES = {
+    "symbol": "symbol",
+    "direction": "direction",
+    "entry": "entry_price",
+    "volume": "volume",
+    "stop_loss": "stop_loss",
+    "take_profit": "take_profit",
+}
+
+
+def _same_number(sent: float | None, stored: object) -> bool:
+    if sent is None or stored is None:
+        return sent is None and stored is None
+    return isinstance(stored, int | float) and not isinstance(stored, bool) and stored == sent
+
+
+def _state(body: Mapping[object, object], stored: Mapping[object, object]) -> str:
+    state = body.get("state", stored.get("state"))
+    return state if isinstance(state, str) else ""
+
+
+def _message(answer: Answer) -> str:
+    body = answer.body
+    message = body.get("message") if isinstance(body, Mapping) else None
+    return message if isinstance(message, str) else ""
