@@ -1,0 +1,71 @@
+"""The durable outbox: what was promised, so that a crash forgets nothing.
+
+One intent a ticket. An intent is durable before the first byte of its registration is sent.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from core.outcome import Outcome
+from core.trade import Trade
+
+IntentState = Literal["PENDING", "REGISTERED", "REJECTED", "CONFLICT", "CLOSED"]
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A trade to be registered, or what became of it."""
+
+    trade: Trade
+    correlation_id: str
+    state: IntentState = "PENDING"
+    reason: str = ""
+
+    @property
+    def ticket(self) -> int:
+        return self.trade.ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """The intent is durable."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
+class Contradicted:
+    """The ticket is there with other data; nothing was changed."""
+
+    intent: Intent
+
+
+class Outbox(Protocol):
+    """Every future fails with `OutboxFailed` where the intent could not be made durable."""
+
+    def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
+        """Makes the intent pending and durable.
+
+        The same trade again is the same intent, opened anew unless the position is closed; other
+        data under the ticket are contradicted, unless what is there was rejected.
+        """
+        ...
+
+    def conclude(self, outcome: Outcome) -> Future[None]:
+        """Writes what became of an intent."""
+        ...
+
+    def pending(self) -> tuple[Intent, ...]:
+        """Every intent whose end is not known, oldest first."""
+        ...
+
+    def outcomes(self) -> dict[int, IntentState]:
+        """The state of every intent that is kept."""
+        ...
+
+    def close(self) -> None:
+        """Writes all that waits, and lets the file go."""
+        ...

@@ -1,0 +1,268 @@
+"""The outbox in SQLite: write-ahead log, synchronous=FULL, one writer thread, group commit.
+
+FULL, not NORMAL: with NORMAL a power cut loses acknowledged rows. Whatever waits in the queue is
+committed at once, so that a hundred intents cost one sync.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from core.errors import OutboxFailed
+from core.outbox import Contradicted, Intent, IntentState, Stored
+from core.outcome import Outcome, Pending, Registered
+from core.trade import Direction, Trade
+
+SCHEMA_VERSION = 1
+QUEUE_MAX = 10_000
+BATCH_MAX = 512
+CONCLUDED_KEPT_MAX = 100_000
+"""How many concluded intents are remembered; older ones are forgotten at the next start."""
+BUSY_MS = 200
+"""How long opening waits for another process to let the file go."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenReport:
+    """What opening found: `set_aside` is where a corrupt file was moved, if one was."""
+
+    pending: int
+    set_aside: Path | None
+
+
+class SqliteOutbox:
+    """Open with `SqliteOutbox.open`. Safe to use from any thread."""
+
+    @classmethod
+    def open(cls, path: Path, *, now: datetime) -> SqliteOutbox:
+        """Opens or makes the file. Raises `OutboxFailed`, saying why, where it cannot be used."""
+        set_aside = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                database = _connect(path)
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                set_aside = _set_aside(path, now)
+                database = _connect(path)
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise OutboxFailed(f"{path} is in use by another process") from error
+            raise OutboxFailed(f"{path} cannot be used: {error}") from error
+        except OSError as error:
+            raise OutboxFailed(f"{path} cannot be used: {error}") from error
+        return cls(database, set_aside)
+
+    def __init__(self, database: sqlite3.Connection, set_aside: Path | None) -> None:
+        self._database = database
+        self._intents = _load(database)
+        self.report = OpenReport(len(self.pending()), set_aside)
+        self._lock = threading.Lock()
+        self._closed = False
+        self._queue: queue.Queue[_Work | None] = queue.Queue(QUEUE_MAX)
+        self._writer = threading.Thread(target=self._write, name="dtms-outbox", daemon=True)
+        self._writer.start()
+
+    def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
+        def work() -> tuple[Intent | None, Stored | Contradicted]:
+            known = self._intents.get(trade.ticket)
+            if known is None or (known.state == "REJECTED" and known.trade != trade):
+                intent = Intent(trade, correlation_id)
+                return intent, Stored(intent)
+            if known.trade != trade:
+                return None, Contradicted(known)
+            if known.state in {"PENDING", "CLOSED"}:
+                return None, Stored(known)
+            opened = replace(known, state="PENDING", reason="")
+            return opened, Stored(opened)
+
+        return self._submit(work)
+
+    def conclude(self, outcome: Outcome) -> Future[None]:
+        def work() -> tuple[Intent | None, None]:
+            known = self._intents.get(outcome.ticket)
+            if known is None or (known.state == outcome.word and known.reason == _reason(outcome)):
+                return None, None
+            state = cast(IntentState, outcome.word)
+            return replace(known, state=state, reason=_reason(outcome)), None
+
+        return self._submit(work)
+
+    def pending(self) -> tuple[Intent, ...]:
+        return tuple(i for i in list(self._intents.values()) if i.state == "PENDING")
+
+    def outcomes(self) -> dict[int, IntentState]:
+        return {ticket: intent.state for ticket, intent in list(self._intents.items())}
+
+    def close(self) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        self._queue.put(None)
+        self._writer.join()
+        self._database.close()
+
+    def _submit(self, work: Callable[[], tuple[Intent | None, T]]) -> Future[T]:
+        future: Future[T] = Future()
+        with self._lock:
+            if self._closed:
+                future.set_exception(OutboxFailed("the outbox is closed"))
+                return future
+            try:
+                self._queue.put_nowait(_Work(work, future))
+            except queue.Full:
+                reason = f"the outbox is full: {QUEUE_MAX} intents wait for the disk"
+                future.set_exception(OutboxFailed(reason))
+        return future
+
+    def _write(self) -> None:
+        ended = False
+        while not ended:
+            batch: list[_Work] = []
+            item = self._queue.get()
+            while item is not None:
+                batch.append(item)
+                if len(batch) == BATCH_MAX or self._queue.empty():
+                    break
+                item = self._queue.get_nowait()
+            ended = item is None
+            if batch:
+                self._commit(batch)
+
+    def _commit(self, batch: list[_Work]) -> None:
+        """One transaction for the batch. Memory follows the disk, never the other way round."""
+        before: dict[int, Intent | None] = {}
+        results: list[object] = []
+        try:
+            self._database.execute("BEGIN IMMEDIATE")
+            for item in batch:
+                intent, result = item.work()
+                results.append(result)
+                if intent is not None:
+                    before.setdefault(intent.ticket, self._intents.get(intent.ticket))
+                    self._intents[intent.ticket] = intent
+                    self._database.execute(_UPSERT, _row(intent))
+            self._database.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._undo(before)
+            for item in batch:
+                item.future.set_exception(OutboxFailed(f"not durable: {error}"))
+            return
+        for item, result in zip(batch, results, strict=True):
+            item.future.set_result(result)
+
+    def _undo(self, before: dict[int, Intent | None]) -> None:
+        if self._database.in_transaction:
+            self._database.execute("ROLLBACK")
+        for ticket, intent in before.items():
+            if intent is None:
+                self._intents.pop(ticket, None)
+            else:
+                self._intents[ticket] = intent
+
+
+@dataclass(slots=True)
+class _Work:
+    work: Callable[[], tuple[Intent | None, Any]]
+    future: Future[Any]
+
+
+_UPSERT = """
+INSERT INTO intents (ticket, trade, correlation_id, state, reason) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (ticket) DO UPDATE SET trade = excluded.trade,
+  correlation_id = excluded.correlation_id, state = excluded.state, reason = excluded.reason
+"""
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+    )
+    try:
+        # Exclusive: two processes that drive the same intents would each undo the other's care.
+        database.execute("PRAGMA locking_mode=EXCLUSIVE")
+        database.execute("PRAGMA journal_mode=WAL")
+        database.execute("PRAGMA synchronous=FULL")
+        database.execute("BEGIN EXCLUSIVE")
+        checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if checked != "ok":
+            raise sqlite3.DatabaseError(checked)
+        _migrate(database, path)
+        database.execute("COMMIT")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _migrate(database: sqlite3.Connection, path: Path) -> None:
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise OutboxFailed(
+            f"{path} was written by a later version (schema {version}, "
+            f"this one knows {SCHEMA_VERSION}); use that version, or another file"
+        )
+    database.execute(
+        "CREATE TABLE IF NOT EXISTS intents (position INTEGER PRIMARY KEY AUTOINCREMENT, "
+        "ticket INTEGER UNIQUE NOT NULL, trade TEXT NOT NULL, correlation_id TEXT NOT NULL, "
+        "state TEXT NOT NULL, reason TEXT NOT NULL)"
+    )
+    database.execute(
+        "DELETE FROM intents WHERE state <> 'PENDING' AND position <= "
+        "(SELECT coalesce(max(position), 0) FROM intents) - ?",
+        (CONCLUDED_KEPT_MAX,),
+    )
+    database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+
+def _load(database: sqlite3.Connection) -> dict[int, Intent]:
+    rows = database.execute(
+        "SELECT ticket, trade, correlation_id, state, reason FROM intents ORDER BY position"
+    )
+    return {
+        ticket: Intent(_trade(json.loads(trade)), correlation_id, state, reason)
+        for ticket, trade, correlation_id, state, reason in rows
+    }
+
+
+def _trade(stored: dict[str, Any]) -> Trade:
+    return Trade(**{**stored, "direction": Direction(stored["direction"])})
+
+
+def _row(intent: Intent) -> tuple[object, ...]:
+    trade = json.dumps(asdict(intent.trade))
+    return (intent.ticket, trade, intent.correlation_id, intent.state, intent.reason)
+
+
+def _reason(outcome: Outcome) -> str:
+    match outcome:
+        case Registered(managed_by=managed_by):
+            return managed_by
+        case Pending(reason=reason):
+            return reason
+        case _:
+            return getattr(outcome, "reason", "")
+
+
+def _set_aside(path: Path, now: datetime) -> Path:
+    """Moves a corrupt file, and what belongs to it, out of the way; nothing is deleted."""
+    aside = path.with_name(f"{path.name}.corrupt-{now:%Y%m%dT%H%M%S.%fZ}")
+    path.replace(aside)
+    for suffix in ("-wal", "-shm"):
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.replace(aside.with_name(aside.name + suffix))
+    return aside
