@@ -75,6 +75,7 @@ class Readiness:
 
     ready: bool
     reason: str = ""
+    retry_after_s: float | None = None
 
 
 def judge_enable(trade: Trade, answer: Answer) -> Accepted | Refused | Conflicting | Retryable:
@@ -123,7 +124,7 @@ def judge_health(answer: Answer) -> Readiness:
     body = answer.body
     if answer.status == 200 and isinstance(body, Mapping) and body.get("ready") is True:
         return Readiness(True)
-    return Readiness(False, f"status {answer.status}, not ready")
+    return Readiness(False, f"status {answer.status}, not ready", answer.retry_after_s)
 
 
 def differing_field(trade: Trade, stored: Mapping[object, object]) -> str | None:

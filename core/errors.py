@@ -1,10 +1,10 @@
 """Why a registration could not be made, and whether it may have happened all the same.
 
-    RegistrationError
-    ├── TradeRefused   definite    the trade cannot be put on the wire
-    ├── NotSent        definite    no byte of the request reached the server
-    ├── OutboxFailed   definite    the intent could not be made durable, so nothing was sent
-    └── Unanswered     unknown     sent, and no whole answer came back
+RegistrationError
+├── TradeRefused   definite    the trade cannot be put on the wire
+├── NotSent        definite    no byte of the request reached the server
+├── OutboxFailed   definite    the intent could not be made durable, so nothing was sent
+└── Unanswered     unknown     sent, and no whole answer came back
 """
 
 from __future__ import annotations

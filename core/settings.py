@@ -1,4 +1,4 @@
-"""Settings: defaults, a JSON file above them, the environment on top. A bad value stops the start."""
+"""Settings: defaults, a JSON file over them, the environment on top; a bad value is refused."""
 
 from __future__ import annotations
 
@@ -94,11 +94,10 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
     given: dict[str, object] = dict(_read(file)) if file is not None and file.exists() else {}
     given.update({name: environ[name] for name in _READERS if name in environ})
     values = {name: _READERS[name](name, value) for name, value in given.items()}
-    policy = replace(
-        Policy(),
-        retries=values.get("DTMS_RETRY_COUNT", Policy.retries),
-        timeout_s=values.get("DTMS_TIMEOUT", Policy.timeout_s),
-    )
+    driven = {
+        _POLICY_FIELDS[name]: value for name, value in values.items() if name in _POLICY_FIELDS
+    }
+    policy = Policy.from_mapping(driven)
     named = {_FIELDS[name]: value for name, value in values.items() if name in _FIELDS}
     return replace(Settings(policy=policy), **named)  # type: ignore[arg-type]
 
@@ -179,6 +178,8 @@ _READERS: dict[str, Callable[[str, object], object]] = {
     "DTMS_USE_API_FALLBACK": _switch,
     "DTMS_DISABLE_LOCAL_INIT": _switch,
 }
+
+_POLICY_FIELDS = {"DTMS_RETRY_COUNT": "retries", "DTMS_TIMEOUT": "timeout_s"}
 
 _FIELDS = {
     "DTMS_API_HOST": "host",

@@ -93,7 +93,7 @@ class SqliteOutbox:
     def conclude(self, outcome: Outcome) -> Future[None]:
         def work() -> tuple[Intent | None, None]:
             known = self._intents.get(outcome.ticket)
-            if known is None or (known.state == outcome.word and known.reason == _reason(outcome)):
+            if known is None or known.state == outcome.word:
                 return None, None
             state = cast(IntentState, outcome.word)
             return replace(known, state=state, reason=_reason(outcome)), None

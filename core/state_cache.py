@@ -31,9 +31,7 @@ def permissions(state: str | None) -> Permissions:
     if state is None:
         return Permissions(break_even=True, partial_close=True, trailing=False)
     defended = state in {"HEDGED", "WARNING_L2"}
-    return Permissions(
-        break_even=not defended, partial_close=not defended, trailing=not defended
-    )
+    return Permissions(break_even=not defended, partial_close=not defended, trailing=not defended)
 
 
 class StateCache:

@@ -1,0 +1,89 @@
+"""The DTMS API over aiohttp, for high rates: about a tenth of httpx's CPU for each request."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import aiohttp
+
+from core.errors import NotSent, Unanswered
+from core.port import BODY_BYTES_MAX, UNDECODABLE, Answer, retry_after_s
+
+
+class AiohttpApi:
+    """Must be made inside the running loop that uses it."""
+
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        now: Callable[[], datetime],
+        connections: int = 10,
+        keepalive_s: float = 15.0,
+        api_key: str | None = None,
+    ) -> None:
+        self._now = now
+        self._api_url = api_url
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=keepalive_s),
+            headers={"X-API-Key": api_key} if api_key else None,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            # An aiohttp that resends on its own would hide what the registrar decides.
+            middlewares=(),
+        )
+
+    async def enable(
+        self, payload: Mapping[str, object], *, timeout_s: float, correlation_id: str
+    ) -> Answer:
+        body = json.dumps(payload, allow_nan=False).encode()
+        headers = {"Content-Type": "application/json", "X-Correlation-ID": correlation_id}
+        return await self._call("POST", "/dtms/trade/enable", headers, body, timeout_s)
+
+    async def lookup(self, ticket: int, *, timeout_s: float, correlation_id: str) -> Answer:
+        headers = {"X-Correlation-ID": correlation_id}
+        return await self._call("GET", f"/dtms/trade/{ticket}", headers, None, timeout_s)
+
+    async def health(self, *, timeout_s: float) -> Answer:
+        return await self._call("GET", "/dtms/health", {}, None, timeout_s)
+
+    async def aclose(self) -> None:
+        await self._session.close()
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float,
+    ) -> Answer:
+        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s)
+        try:
+            async with self._session.request(
+                method,
+                self._api_url + path,
+                data=body,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,
+            ) as response:
+                raw = await response.content.read(BODY_BYTES_MAX + 1)
+                while len(raw) <= BODY_BYTES_MAX and not response.content.at_eof():
+                    raw += await response.content.read(BODY_BYTES_MAX + 1 - len(raw))
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise NotSent(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        except (aiohttp.ClientError, TimeoutError, ConnectionError) as error:
+            raise Unanswered(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        if len(raw) > BODY_BYTES_MAX:
+            raise Unanswered(f"the answer is longer than {BODY_BYTES_MAX} bytes")
+        header = response.headers.get("Retry-After")
+        return Answer(response.status, _decode(raw), retry_after_s(header, self._now()))
+
+
+def _decode(raw: bytes) -> object:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return UNDECODABLE

@@ -1,0 +1,106 @@
+"""The DTMS API over httpx: one pooled client for the life of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+import httpx
+
+from core.errors import NotSent, Unanswered
+from core.port import BODY_BYTES_MAX, UNDECODABLE, Answer, retry_after_s
+
+
+class HttpxApi:
+    """`now` resolves Retry-After dates. `transport` replaces the network, for simulations."""
+
+    def __init__(
+        self,
+        api_url: str,
+        *,
+        now: Callable[[], datetime],
+        connections: int = 10,
+        keepalive: int = 5,
+        api_key: str | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._now = now
+        self._enable_url = httpx.URL(f"{api_url}/dtms/trade/enable")
+        self._health_url = httpx.URL(f"{api_url}/dtms/health")
+        self._trade_url = f"{api_url}/dtms/trade/"
+        limits = httpx.Limits(max_connections=connections, max_keepalive_connections=keepalive)
+        # verify=False: the API is plain HTTP on this host, and a TLS context costs 20 ms.
+        self._client = httpx.AsyncClient(
+            transport=transport or httpx.AsyncHTTPTransport(limits=limits, verify=False),
+            headers={"X-API-Key": api_key} if api_key else None,
+            timeout=None,
+            follow_redirects=False,
+            trust_env=False,
+        )
+
+    async def enable(
+        self, payload: Mapping[str, object], *, timeout_s: float, correlation_id: str
+    ) -> Answer:
+        body = json.dumps(payload, allow_nan=False).encode()
+        headers = {"Content-Type": "application/json", "X-Correlation-ID": correlation_id}
+        return await self._call("POST", self._enable_url, headers, body, timeout_s)
+
+    async def lookup(self, ticket: int, *, timeout_s: float, correlation_id: str) -> Answer:
+        headers = {"X-Correlation-ID": correlation_id}
+        url = httpx.URL(f"{self._trade_url}{ticket}")
+        return await self._call("GET", url, headers, None, timeout_s)
+
+    async def health(self, *, timeout_s: float) -> Answer:
+        return await self._call("GET", self._health_url, None, None, timeout_s)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def _call(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str] | None,
+        body: bytes | None,
+        timeout_s: float,
+    ) -> Answer:
+        timeout = httpx.Timeout(timeout_s)
+        request = self._client.build_request(
+            method, url, headers=headers, content=body, timeout=timeout
+        )
+        try:
+            # httpx bounds each read; the whole is bounded here, or a trickle would never end.
+            async with asyncio.timeout(timeout_s):
+                response = await self._client.send(request, stream=True)
+                try:
+                    raw = await _read(response)
+                finally:
+                    await response.aclose()
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise NotSent(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
+            raise Unanswered(f"{type(error).__name__}: {error}".rstrip(": ")) from error
+        return Answer(
+            response.status_code,
+            _decode(raw),
+            retry_after_s(response.headers.get("Retry-After"), self._now()),
+        )
+
+
+async def _read(response: httpx.Response) -> bytes:
+    parts, size = [], 0
+    async for part in response.aiter_bytes():
+        parts.append(part)
+        size += len(part)
+        if size > BODY_BYTES_MAX:
+            raise Unanswered(f"the answer is longer than {BODY_BYTES_MAX} bytes")
+    return b"".join(parts)
+
+
+def _decode(raw: bytes) -> object:
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return UNDECODABLE

@@ -1,0 +1,281 @@
+"""The composition root: the only place where real time, chance and ids come into the core."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sys
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, Self, TextIO
+
+from prometheus_client import CollectorRegistry
+
+from core.aiohttp_api import AiohttpApi
+from core.alerts import Alert, Alerts, AlertSink
+from core.clock import Clock
+from core.errors import OutboxFailed
+from core.events import Events, Level
+from core.httpx_api import HttpxApi
+from core.metrics import Metrics
+from core.outbox import Contradicted, Intent, IntentState, Outbox, Stored
+from core.outcome import Conflict, Outcome, Pending, Registered
+from core.ownership import LocalEngine, UniversalManager, offer
+from core.port import DtmsApi
+from core.registrar import Limits, Registrar
+from core.resumption import Resumption
+from core.retry import RetryPolicy
+from core.routing import Manager, Route, route
+from core.settings import Settings
+from core.sqlite_outbox import SqliteOutbox
+from core.trade import Trade
+
+SETTLE_POLL_S = 0.02
+
+
+class SystemClock:
+    """This machine's clocks."""
+
+    def monotonic(self) -> float:
+        return time.monotonic()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(seconds)
+
+
+def open_outbox(path: Path, clock: Clock, alerts: Alerts) -> SqliteOutbox:
+    """The outbox at `path`; one that was corrupt is set aside, which is critical news."""
+    outbox = SqliteOutbox.open(path, now=clock.now())
+    if outbox.report.set_aside is not None:
+        reason = f"it was corrupt and is kept as {outbox.report.set_aside}"
+        alerts.raise_alert(Alert(Level.CRITICAL, "outbox_set_aside", None, reason))
+    return outbox
+
+
+class Core:
+    """The reference registration core, put together. Lives in one event loop.
+
+    `async with Core(...) as core`, or `start` and `aclose`. What is injected replaces this
+    machine's: clock, randomness, ids, the port, the outbox, alert sinks.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        outbox: Path | Callable[[Alerts], Outbox],
+        service: str = "dtms-client",
+        adapter: Literal["httpx", "aiohttp"] = "httpx",
+        api: DtmsApi | None = None,
+        universal_manager: UniversalManager | None = None,
+        local_engine: LocalEngine | None = None,
+        alert_sinks: Sequence[AlertSink] = (),
+        event_stream: TextIO | None = None,
+        registry: CollectorRegistry | None = None,
+        clock: Clock | None = None,
+        draw: Callable[[], float] = random.random,
+        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+    ) -> None:
+        self.policy = settings.policy
+        self.new_id = new_id
+        self._settings = settings
+        self._clock = clock or SystemClock()
+        self._draw = draw
+        self._universal = universal_manager
+        self._local = local_engine
+        self._outbox_at = outbox
+        self._adapter = adapter
+        self._given_api = api
+        stream = sys.stderr if event_stream is None else event_stream
+        self.events = Events(stream, clock=self._clock, service=service)
+        self.alerts = Alerts(self.events, alert_sinks)
+        self.metrics = Metrics(registry or CollectorRegistry())
+        self._driving: dict[int, asyncio.Task[Outcome]] = {}
+        self._resuming: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+    async def start(self) -> None:
+        """Opens the outbox and goes on with what is pending. Raises `OutboxFailed`."""
+        at = self._outbox_at
+        if isinstance(at, Path):
+            self._outbox: Outbox = await asyncio.to_thread(
+                open_outbox, at, self._clock, self.alerts
+            )
+        else:
+            self._outbox = at(self.alerts)
+        self.api = self._given_api or self._make_api()
+        self._registrar = Registrar(
+            self.api,
+            policy=self.policy,
+            clock=self._clock,
+            draw=self._draw,
+            alerts=self.alerts,
+            events=self.events,
+            metrics=self.metrics,
+        )
+        self.metrics.pending.set_function(lambda: len(self._outbox.pending()))
+        self._resuming = asyncio.create_task(self._resumption().run())
+
+    async def register(self, trade: Trade, limits: Limits | None = None) -> Outcome:
+        """Makes the intent durable and drives it. Raises `OutboxFailed`, and then nothing was sent.
+
+        Whoever registers the same trade meanwhile shares the drive and its outcome.
+        """
+        accepted = await self.accept(trade, limits)
+        return accepted if isinstance(accepted, Conflict) else await asyncio.shield(accepted)
+
+    async def accept(
+        self, trade: Trade, limits: Limits | None = None
+    ) -> Conflict | asyncio.Task[Outcome]:
+        """Makes the intent durable and starts its drive, which this core owns."""
+        stored = await asyncio.wrap_future(self._outbox.put(trade, self.new_id()))
+        return self.drive(stored, limits)
+
+    def put(self, trade: Trade) -> Future[Stored | Contradicted]:
+        """Makes the intent durable; may be called from any thread. `drive` must follow."""
+        return self._outbox.put(trade, self.new_id())
+
+    def drive(
+        self, stored: Stored | Contradicted, limits: Limits | None = None
+    ) -> Conflict | asyncio.Task[Outcome]:
+        """Starts, or joins, the drive of a durable intent."""
+        intent = stored.intent
+        if isinstance(stored, Contradicted):
+            reason = "this service has registered other data under the ticket"
+            self.alerts.raise_alert(
+                Alert(Level.ERROR, "registration_conflict", intent.ticket, reason)
+            )
+            return Conflict(intent.ticket, reason)
+        running = self._driving.get(intent.ticket)
+        if running is None:
+            running = asyncio.create_task(self._take(intent, limits))
+            self._driving[intent.ticket] = running
+            running.add_done_callback(lambda _done: self._driving.pop(intent.ticket, None))
+        return running
+
+    def conclude(self, outcome: Outcome) -> None:
+        """Writes an outcome. Nobody waits: doing a finished intent again is harmless, and one that
+        could not be written stays pending and is told."""
+        self._outbox.conclude(outcome).add_done_callback(self._note_written)
+
+    def pending(self) -> tuple[Intent, ...]:
+        """Every intent whose end is not known."""
+        return self._outbox.pending()
+
+    def outcomes(self) -> dict[int, IntentState]:
+        """What became of every intent that is remembered."""
+        return self._outbox.outcomes()
+
+    async def settle(self, timeout_s: float) -> tuple[Intent, ...]:
+        """Waits until nothing is pending, at most `timeout_s`; returns what is."""
+        deadline = self._clock.monotonic() + timeout_s
+        while (self.pending() or self._driving) and self._clock.monotonic() < deadline:
+            await self._clock.sleep(SETTLE_POLL_S)
+        return self.pending()
+
+    async def aclose(self) -> None:
+        """Ends every task and connection. What is pending stays in the outbox."""
+        tasks = [*self._driving.values(), *([self._resuming] if self._resuming else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if hasattr(self, "api"):
+            await self.api.aclose()
+        if hasattr(self, "_outbox"):
+            await asyncio.to_thread(self._outbox.close)
+
+    def _make_api(self) -> DtmsApi:
+        settings, policy = self._settings, self._settings.policy
+        if self._adapter == "aiohttp":
+            return AiohttpApi(
+                settings.api_url,
+                now=self._clock.now,
+                connections=policy.pool_connections,
+                api_key=settings.api_key,
+            )
+        return HttpxApi(
+            settings.api_url,
+            now=self._clock.now,
+            connections=policy.pool_connections,
+            keepalive=policy.pool_keepalive,
+            api_key=settings.api_key,
+        )
+
+    def _resumption(self) -> Resumption:
+        policy = self.policy
+        return Resumption(
+            due=lambda: tuple(i.ticket for i in self.pending() if i.ticket not in self._driving),
+            ready=self._registrar.is_ready,
+            drive=self._resume,
+            policy=RetryPolicy(0, policy.base_s, policy.factor, policy.cap_s),
+            interval_s=policy.resume_interval_s,
+            window_max=policy.pool_connections,
+            clock=self._clock,
+            draw=self._draw,
+        )
+
+    async def _resume(self, ticket: int) -> bool:
+        intents = {intent.ticket: intent for intent in self.pending()}
+        if ticket not in intents:
+            return True
+        driven = self.drive(Stored(intents[ticket]), Limits(retries=0))
+        return driven.final if isinstance(driven, Conflict) else (await driven).final
+
+    async def _take(self, intent: Intent, limits: Limits | None) -> Outcome:
+        outcome = await self._route(intent, limits)
+        self.conclude(outcome)
+        return outcome
+
+    async def _route(self, intent: Intent, limits: Limits | None) -> Outcome:
+        trade = intent.trade
+        match route(trade, has_local_engine=self._local is not None):
+            case Route.UNIVERSAL_MANAGER if self._universal is not None:
+                outcome = await offer(self._universal, trade)
+                if outcome is not None:
+                    return self._tell_manager(outcome)
+            case Route.LOCAL_ENGINE if self._taken_locally(trade):
+                return Registered(trade.ticket, managed_by=Manager.DTMS.value)
+            case _:
+                pass
+        if not self._settings.use_api_fallback:
+            return Pending(trade.ticket, "the API may not be used, and nobody else took the trade")
+        return await self._registrar.drive(intent, limits)
+
+    def _taken_locally(self, trade: Trade) -> bool:
+        assert self._local is not None
+        try:
+            return self._local.register(trade) is True
+        except Exception as error:  # noqa: BLE001 - another system's code; the API takes over
+            reason = f"{type(error).__name__}: {error}"
+            self.events.emit(
+                Level.WARNING, "local_engine_failed", ticket=trade.ticket, reason=reason
+            )
+            return False
+
+    def _tell_manager(self, outcome: Outcome) -> Outcome:
+        level = Level.INFO if outcome.final else Level.WARNING
+        reason = getattr(outcome, "reason", "")
+        self.events.emit(
+            level, "ownership", ticket=outcome.ticket, outcome=outcome.word, reason=reason
+        )
+        return outcome
+
+    def _note_written(self, written: Future[None]) -> None:
+        error = written.exception()
+        if isinstance(error, OutboxFailed):
+            self.events.emit(Level.ERROR, "outcome_not_written", reason=str(error))
+        elif error is not None:
+            raise error

@@ -1,0 +1,103 @@
+"""Goes on with pending intents: after a crash, after an outage, until none is left.
+
+Slow start: one intent first; while they succeed the window doubles, up to what the pool carries;
+a failure brings it back to one. So a server that has just come back meets no storm.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from core.clock import Clock
+from core.retry import RetryPolicy, backoff_s
+
+WINDOW_MIN = 1
+
+
+@dataclass(slots=True)
+class Window:
+    """How many intents may be driven at once: doubled by success, one after a failure."""
+
+    limit: int
+    size: int = WINDOW_MIN
+
+    def after(self, all_succeeded: bool) -> None:
+        """Takes notice of a round."""
+        self.size = min(self.limit, self.size * 2) if all_succeeded else WINDOW_MIN
+
+
+class Spacing:
+    """When each intent may be driven again: exponential back-off with full jitter, by ticket."""
+
+    def __init__(self, policy: RetryPolicy, draw: Callable[[], float]) -> None:
+        self._policy = policy
+        self._draw = draw
+        self._failures: dict[int, int] = {}
+        self._not_before: dict[int, float] = {}
+
+    def is_due(self, ticket: int, now: float) -> bool:
+        """Whether the ticket has waited long enough."""
+        return now >= self._not_before.get(ticket, float("-inf"))
+
+    def on_failure(self, ticket: int, now: float) -> None:
+        """The ticket is pending still; the next wait may be twice as long."""
+        failures = self._failures[ticket] = self._failures.get(ticket, 0) + 1
+        self._not_before[ticket] = now + backoff_s(self._policy, failures, self._draw())
+
+    def keep_only(self, tickets: Iterable[int]) -> None:
+        """Forgets the tickets that are pending no longer."""
+        kept = set(tickets)
+        for ticket in [t for t in self._failures if t not in kept]:
+            del self._failures[ticket], self._not_before[ticket]
+
+
+class Resumption:
+    """Every `interval_s`, and at once when woken: drives what is due.
+
+    `due` names the pending tickets that nobody drives; `ready` tells whether the API would take
+    them; `drive` says whether a ticket came to its end.
+    """
+
+    def __init__(
+        self,
+        *,
+        due: Callable[[], tuple[int, ...]],
+        ready: Callable[[], Awaitable[bool]],
+        drive: Callable[[int], Awaitable[bool]],
+        policy: RetryPolicy,
+        interval_s: float,
+        window_max: int,
+        clock: Clock,
+        draw: Callable[[], float],
+    ) -> None:
+        self._due = due
+        self._ready = ready
+        self._drive = drive
+        self._interval_s = interval_s
+        self._clock = clock
+        self._window = Window(window_max)
+        self._spacing = Spacing(policy, draw)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            while await self._round():
+                pass
+            await self._clock.sleep(self._interval_s)
+
+    async def _round(self) -> bool:
+        """Drives a window of due intents; whether all of them came to their end."""
+        pending = self._due()
+        self._spacing.keep_only(pending)
+        now = self._clock.monotonic()
+        chosen = [t for t in pending if self._spacing.is_due(t, now)][: self._window.size]
+        if not chosen or not await self._ready():
+            return False
+        ended = await asyncio.gather(*(self._drive(ticket) for ticket in chosen))
+        for ticket, is_final in zip(chosen, ended, strict=True):
+            if not is_final:
+                self._spacing.on_failure(ticket, self._clock.monotonic())
+        self._window.after(all(ended))
+        return all(ended)
