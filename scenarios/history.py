@@ -1,0 +1,378 @@
+"""The history of an episode: what was invoked and how it ended, in order. All that checkers see.
+
+The shape is Jepsen's: `ok` happened, `fail` certainly did not, `info` nobody knows. One JSON object
+a line. A process has at most one open invocation; a lane that ended in `info` may still be running
+and is never used again. An `ok` without an invocation is a note: it took no time.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import count
+from pathlib import Path
+from threading import Lock
+from types import MappingProxyType, TracebackType
+from typing import IO, Literal, get_args
+
+import msgspec
+
+OpType = Literal["invoke", "ok", "fail", "info"]
+COMPLETIONS = frozenset(get_args(OpType)) - {"invoke"}
+
+
+class HistoryRefused(Exception):
+    """The file is no history; the message names file, line and what is wrong there."""
+
+
+class HistoryCutOff(HistoryRefused):
+    """The last line is incomplete: whoever recorded died in the middle of it.
+
+    `history` is what stands before it.
+    """
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One line of a history. `time_us` counts microseconds from the start of the episode."""
+
+    index: int
+    time_us: int
+    process: str
+    type: OpType
+    f: str
+    value: object = None
+    error: str | None = None
+
+    @property
+    def service(self) -> str:
+        return service_of(self.process)
+
+    @property
+    def ticket(self) -> int | None:
+        """The ticket the operation is about, or None."""
+        ticket = self.get("ticket")
+        return ticket if isinstance(ticket, int) and not isinstance(ticket, bool) else None
+
+    def get(self, name: str) -> object:
+        """A field of the value; None where there is no such field, or the value is no object."""
+        return self.value.get(name) if isinstance(self.value, dict) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An invocation and its completion; None while it was open when the history ended."""
+
+    invoke: Op
+    completion: Op | None
+
+    @property
+    def service(self) -> str:
+        return self.invoke.service
+
+    @property
+    def ticket(self) -> int | None:
+        return self.invoke.ticket
+
+    @property
+    def ended(self) -> OpType:
+        """`ok`, `fail` or `info`; a call that never ended is `info`, for nobody knows."""
+        return self.completion.type if self.completion is not None else "info"
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        if self.completion is None:
+            return (self.invoke.index,)
+        return (self.invoke.index, self.completion.index)
+
+    def get(self, name: str) -> object:
+        """A field as the completion tells it, else as the invocation does."""
+        told = self.completion.get(name) if self.completion is not None else None
+        return self.invoke.get(name) if told is None else told
+
+
+@dataclass(frozen=True)
+class History:
+    """Operations in the order they were recorded."""
+
+    ops: tuple[Op, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> History:
+        """Reads JSON lines.
+
+        Raises `OSError`, `HistoryRefused` naming file and line, and `HistoryCutOff` where only the
+        last line is incomplete.
+        """
+        return cls.decode(path.read_bytes(), str(path))
+
+    @classmethod
+    def decode(cls, content: bytes, name: str = "history") -> History:
+        """What `read` does with the content of the file called `name`."""
+        *lines, rest = content.split(b"\n")
+        rules = _Rules()
+        ops: list[Op] = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                op = _DECODER.decode(line)
+                rules.admit(op)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _Refused) as error:
+                raise HistoryRefused(f"{name}:{number}: {error or 'nested too deeply'}") from error
+            ops.append(op)
+        history = cls(tuple(ops))
+        if rest:
+            message = (
+                f"{name}:{len(ops) + 1}: the last line is cut off, as if the recorder had died "
+                f"while writing it; the {len(ops)} before it are whole"
+            )
+            raise HistoryCutOff(message, history)
+        return history
+
+    def encode(self) -> bytes:
+        """JSON lines, as `decode` takes them."""
+        return b"".join(encode_op(op) for op in self.ops)
+
+    @property
+    def header(self) -> Mapping[str, object]:
+        """What the world said about the episode in its first note; empty without one."""
+        for op in self.notes("episode", "world"):
+            if isinstance(op.value, dict):
+                return MappingProxyType(op.value)
+        return MappingProxyType({})
+
+    @property
+    def end_us(self) -> int:
+        """When the last operation was recorded; 0 for an empty history."""
+        return self.ops[-1].time_us if self.ops else 0
+
+    def calls(self, f: str | None = None, service: str | None = None) -> tuple[Call, ...]:
+        """Invocations with what became of them, in the order they were invoked."""
+        if f is None:
+            calls = self._calls
+        else:
+            calls = self._calls_by_f.get(f, ())
+        if service is None:
+            return calls
+        return tuple(call for call in calls if call.service == service)
+
+    def notes(self, f: str, process: str | None = None) -> tuple[Op, ...]:
+        """Completions without an invocation, such as what the world tells of itself."""
+        notes = self._notes_by_f.get(f, ())
+        return tuple(op for op in notes if process is None or op.service == process)
+
+    def phase_us(self, name: str) -> int | None:
+        """When the world said that the phase began; None where it never did."""
+        for op in self.notes("phase", "world"):
+            if op.get("name") == name:
+                return op.time_us
+        return None
+
+    @cached_property
+    def _paired(self) -> tuple[tuple[Call, ...], dict[str, tuple[Op, ...]]]:
+        open_calls: dict[str, Op] = {}
+        ended: dict[int, Op] = {}
+        invokes: list[tuple[int, Op]] = []
+        notes: dict[str, list[Op]] = {}
+        place_of: dict[str, int] = {}
+        for place, op in enumerate(self.ops):
+            if op.type == "invoke":
+                invokes.append((place, op))
+                open_calls[op.process] = op
+                place_of[op.process] = place
+            elif op.process in open_calls and open_calls[op.process].f == op.f:
+                del open_calls[op.process]
+                ended[place_of[op.process]] = op
+            else:
+                notes.setdefault(op.f, []).append(op)
+        calls = tuple(Call(op, ended.get(place)) for place, op in invokes)
+        return calls, {f: tuple(ops) for f, ops in notes.items()}
+
+    @property
+    def _calls(self) -> tuple[Call, ...]:
+        return self._paired[0]
+
+    @property
+    def _notes_by_f(self) -> dict[str, tuple[Op, ...]]:
+        return self._paired[1]
+
+    @cached_property
+    def _calls_by_f(self) -> dict[str, tuple[Call, ...]]:
+        by_f: dict[str, list[Call]] = {}
+        for call in self._calls:
+            by_f.setdefault(call.invoke.f, []).append(call)
+        return {f: tuple(calls) for f, calls in by_f.items()}
+
+
+def service_of(process: str) -> str:
+    """The service a lane belongs to: `bot` for `bot/3`."""
+    return process.partition("/")[0]
+
+
+class Recorder:
+    """Writes a history while it happens; what was recorded is in the file, whatever comes after.
+
+    Hands out lanes: an invocation takes the service's lowest free one, `info` burns it. May be used
+    from several threads. `clock` tells microseconds since the episode began.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], int] | None = None) -> None:
+        self._clock = clock or _since_now()
+        self._lock = Lock()
+        self._next_index = 0
+        self._last_us = 0
+        self._lanes: dict[str, _Lanes] = {}
+        self._file: IO[bytes] = path.open("xb", buffering=0)
+
+    def __enter__(self) -> Recorder:
+        return self
+
+    def __exit__(
+        self,
+        _type: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """What comes later is refused with `ValueError`."""
+        self._file.close()
+
+    def note(self, process: str, f: str, value: object = None) -> Op:
+        """Something that is so, and took no time."""
+        with self._lock:
+            return self._write(process, "ok", f, value, None)
+
+    def invoke(self, service: str, f: str, value: object = None) -> Invocation:
+        """Something begins, in a lane of its own; the answer is told to what is returned."""
+        with self._lock:
+            lane = self._lanes.setdefault(service, _Lanes()).take()
+            self._write(f"{service}/{lane}", "invoke", f, value, None)
+        return Invocation(self, service, lane, f)
+
+    def _complete(
+        self, invocation: Invocation, ended: OpType, value: object, error: str | None
+    ) -> None:
+        process = f"{invocation.service}/{invocation.lane}"
+        with self._lock:
+            if invocation.ended is not None:
+                raise ValueError(f"{process} {invocation.f} has ended already: {invocation.ended}")
+            self._write(process, ended, invocation.f, value, error)
+            invocation.ended = ended
+            if ended != "info":
+                self._lanes[invocation.service].give_back(invocation.lane)
+
+    def _write(self, process: str, type_: OpType, f: str, value: object, error: str | None) -> Op:
+        # A clock that steps back must not make a history that is refused.
+        self._last_us = max(self._last_us, self._clock())
+        op = Op(self._next_index, self._last_us, process, type_, f, value, error)
+        line = encode_op(op)
+        if self._file.write(line) != len(line):
+            raise OSError(f"{self._file.name}: the history could not be written whole")
+        self._next_index += 1
+        return op
+
+
+@dataclass(slots=True)
+class Invocation:
+    """What was begun. Exactly one of `ok`, `fail` and `info` may be told, once."""
+
+    _recorder: Recorder
+    service: str
+    lane: int
+    f: str
+    ended: OpType | None = None
+
+    def ok(self, value: object = None) -> None:
+        """It happened."""
+        self._recorder._complete(self, "ok", value, None)
+
+    def fail(self, value: object = None, error: str | None = None) -> None:
+        """It certainly did not happen."""
+        self._recorder._complete(self, "fail", value, error)
+
+    def info(self, value: object = None, error: str | None = None) -> None:
+        """Nobody knows whether it happened, or whether it still will."""
+        self._recorder._complete(self, "info", value, error)
+
+
+def encode_op(op: Op) -> bytes:
+    """One JSON line, newline and all. Lone surrogates, which JSON cannot carry, are escaped."""
+    try:
+        return msgspec.json.encode(op) + b"\n"
+    except UnicodeEncodeError:
+        plain = msgspec.structs.replace(op, value=_printable(op.value), error=_printable(op.error))
+        return msgspec.json.encode(plain) + b"\n"
+
+
+def _printable(value: object) -> object:
+    match value:
+        case str():
+            return value.encode("utf-8", "backslashreplace").decode()
+        case dict():
+            return {_printable(name): _printable(held) for name, held in value.items()}
+        case list() | tuple():
+            return [_printable(held) for held in value]
+        case _:
+            return value
+
+
+_DECODER = msgspec.json.Decoder(Op)
+
+
+class _Refused(Exception):
+    """Why a line that can be read does not fit the lines before it."""
+
+
+@dataclass(slots=True)
+class _Rules:
+    """What holds from line to line."""
+
+    index: int = -1
+    time_us: int = 0
+    open_f: dict[str, str] = field(default_factory=dict)
+    burnt: set[str] = field(default_factory=set)
+
+    def admit(self, op: Op) -> None:
+        if op.index <= self.index:
+            raise _Refused(f"index {op.index} comes after {self.index}")
+        if op.time_us < self.time_us:
+            raise _Refused(f"time {op.time_us} us comes after {self.time_us} us")
+        begun = self.open_f.pop(op.process, None)
+        if begun is not None and (op.type == "invoke" or op.f != begun):
+            raise _Refused(f"{op.process} has an open {begun}, and this is {op.type} {op.f}")
+        if op.type == "invoke":
+            if op.process in self.burnt:
+                raise _Refused(f"{op.process} ended in info and may not be used again")
+            self.open_f[op.process] = op.f
+        elif op.type == "info" and begun is not None:
+            self.burnt.add(op.process)
+        self.index, self.time_us = op.index, op.time_us
+
+
+@dataclass(slots=True)
+class _Lanes:
+    """Lane numbers of one service, the lowest free one first."""
+
+    fresh: Iterator[int] = field(default_factory=count)
+    free: list[int] = field(default_factory=list)
+
+    def take(self) -> int:
+        if not self.free:
+            return next(self.fresh)
+        lane = min(self.free)
+        self.free.remove(lane)
+        return lane
+
+    def give_back(self, lane: int) -> None:
+        self.free.append(lane)
+
+
+def _since_now() -> Callable[[], int]:
+    began_ns = time.monotonic_ns()
+    return lambda: (time.monotonic_ns() - began_ns) // 1000
