@@ -1,1 +1,1 @@
-"""chaos"""
+"""Faults as data, the capabilities they need, and what inflicts them for real."""

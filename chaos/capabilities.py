@@ -1,0 +1,124 @@
+"""What a world may offer to faults. A fault names one of these; a world says which it has.
+
+M faults and N worlds need M + N pieces of code, not M x N. Links are called like `bot->dtms`;
+`*->dtms` is every link to dtms, those that come into being later included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from chaos.conditions import Toxic
+from chaos.request import Op
+from chaos.verdict import Rule
+
+Undo = Callable[[], Awaitable[None]]
+"""Takes back what was inflicted; calling it again does nothing."""
+
+
+class Links(Protocol):
+    """Byte streams between actors that can be made worse."""
+
+    async def toxify(self, link: str, toxic: Toxic) -> Undo:
+        """Puts the toxic in force on open and new connections. Raises `ValueError` for a link
+        that there is not."""
+        ...
+
+
+class Requests(Protocol):
+    """Requests that are seen one by one on their way."""
+
+    async def rule(self, link: str, rule: Rule) -> Undo:
+        """From now on the rule decides about requests on the link. Raises `ValueError` for a link
+        that there is not."""
+        ...
+
+    async def until_seen(self, n: int, op: Op) -> None:
+        """Returns when the n-th request of this operation, counted from 1 and from the beginning
+        of the world, has been seen; at once if it already was."""
+        ...
+
+
+class Processes(Protocol):
+    """Actors that are processes. What makes no sense in an actor's state does nothing."""
+
+    async def kill(self, actor: str) -> None:
+        """Ends it at once, without a chance to tidy up (kill -9)."""
+        ...
+
+    async def stop(self, actor: str) -> None:
+        """Asks it to end and waits until it has."""
+        ...
+
+    async def start(self, actor: str) -> None:
+        """Starts it; nothing happens where it runs."""
+        ...
+
+    async def pause(self, actor: str) -> None:
+        """Freezes it (SIGSTOP)."""
+        ...
+
+    async def resume(self, actor: str) -> None:
+        """Lets it go on (SIGCONT)."""
+        ...
+
+
+class Instances(Protocol):
+    """Actors of which a second instance can be started by mistake."""
+
+    async def start_second(self, actor: str) -> Undo:
+        """Starts it on the same port and data; undone, the second instance has ended."""
+        ...
+
+
+class Server(Protocol):
+    """The control plane inside the DTMS API."""
+
+    async def script(self, actor: str, fault: Mapping[str, object]) -> Undo:
+        """Inflicts a fault that the server knows by `fault["fault"]`."""
+        ...
+
+
+class Broker(Protocol):
+    """The broker, and how it behaves."""
+
+    async def behave(self, mode: str, delay_s: float = 0.0) -> Undo:
+        """From now on it behaves so; undone, it answers well again."""
+        ...
+
+    async def open_position(self, ticket: int, position: Mapping[str, object]) -> None:
+        """Opens or replaces a position."""
+        ...
+
+    async def close_position(self, ticket: int) -> None:
+        """Closes a position; nothing happens where there is none."""
+        ...
+
+
+class Managers(Protocol):
+    """The Universal Manager, and how it behaves."""
+
+    async def behave(self, mode: str) -> Undo:
+        """From now on it behaves so; undone, it accepts again."""
+        ...
+
+
+class Disks(Protocol):
+    """What actors have stored."""
+
+    async def corrupt(self, actor: str) -> None:
+        """Overwrites the beginning of its store, while it is down."""
+        ...
+
+    async def wipe(self, actor: str) -> None:
+        """Removes its store, while it is down."""
+        ...
+
+
+class Clocks(Protocol):
+    """Actors whose idea of the time can be wrong."""
+
+    async def skew(self, actor: str, by_s: float) -> Undo:
+        """Its clock is ahead by that much, or behind for a negative number."""
+        ...
