@@ -1,1 +1,4 @@
-"""simulator"""
+"""The simulated DTMS API: a real server that keeps the registration contract.
+
+Knows nothing of the core: shared wire code would hide shared mistakes.
+"""
