@@ -152,10 +152,7 @@ class History:
 
     def calls(self, f: str | None = None, service: str | None = None) -> tuple[Call, ...]:
         """Invocations with what became of them, in the order they were invoked."""
-        if f is None:
-            calls = self._calls
-        else:
-            calls = self._calls_by_f.get(f, ())
+        calls = self._calls if f is None else self._calls_by_f.get(f, ())
         if service is None:
             return calls
         return tuple(call for call in calls if call.service == service)

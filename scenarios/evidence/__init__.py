@@ -1,0 +1,1 @@
+"""What a history says about trades, in the words checkers use. Reads; judges nothing."""

@@ -1,0 +1,77 @@
+"""When actors ran."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scenarios.evidence.positions import Position
+from scenarios.history import History, Op
+
+SERVER = "dtms"
+
+
+def told(history: History, f: str, actor: str) -> tuple[Op, ...]:
+    """What the world said of the actor: `start`, `ready`, `kill`, `exited` and the like."""
+    return tuple(op for op in history.notes(f, "world") if op.get("actor") == actor)
+
+
+@dataclass(frozen=True, slots=True)
+class Restorations:
+    """When the server may have taken positions over from the broker: at the end of a recovery."""
+
+    broker: bool
+    readies: tuple[Op, ...]
+    starts: tuple[Op, ...]
+
+    @classmethod
+    def of(cls, history: History) -> Restorations:
+        return cls(
+            broker=bool(told(history, "start", "broker")),
+            readies=told(history, "ready", SERVER),
+            starts=told(history, "start", SERVER),
+        )
+
+    def possible(self, position: Position | None) -> bool:
+        """Whether a recovery began or ended after the position was opened."""
+        if position is None or not self.broker:
+            return False
+        last = max((op.index for op in (*self.readies, *self.starts)), default=-1)
+        return last > position.op.index
+
+    def first_after(self, position: Position) -> int | None:
+        """When (us) the first recovery that may have found the position was over."""
+        if not self.broker:
+            return None
+        return next((op.time_us for op in self.readies if op.index > position.op.index), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Down:
+    """A stretch in which the actor could not answer: operations strictly between two indices."""
+
+    after: Op
+    until: Op | None
+
+    def covers(self, first: Op, last: Op) -> bool:
+        return first.index > self.after.index and (
+            self.until is None or last.index < self.until.index
+        )
+
+
+def down(history: History, actor: str) -> tuple[Down, ...]:
+    """When the actor was not running, or was stopped by a signal.
+
+    A kill counts from the moment the process was seen to have ended: until then it may answer.
+    """
+    return tuple(
+        _stretches(
+            told(history, "exited", actor),
+            told(history, "start", actor),
+        )
+    ) + tuple(_stretches(told(history, "pause", actor), told(history, "resume", actor)))
+
+
+def _stretches(begins: tuple[Op, ...], ends: tuple[Op, ...]) -> Iterator[Down]:
+    for begin in begins:
+        yield Down(begin, next((end for end in ends if end.index > begin.index), None))

@@ -1,0 +1,138 @@
+"""HTTP exchanges between service and server, as the fault proxy saw them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scenarios.evidence.reading import integer, mapping, number, text
+from scenarios.history import Call, History
+
+ANSWERED_FOR = frozenset({"answerfor", "failfirst", "garbage", "wrongecho", "truncate"})
+"""Faults whose answer is not the server's."""
+RETRYABLE = frozenset({408, 425, 429})
+"""The 4xx that ask for another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerAnswer:
+    """What the server said, whether or not anybody got to hear it."""
+
+    status: int
+    body: object
+
+    @property
+    def registered(self) -> bool:
+        """An enable that was carried out: now, or earlier."""
+        return self.status == 200 and mapping(self.body).get("success") is True
+
+    @property
+    def is_new(self) -> bool | None:
+        """Whether an enable called the ticket new; None where it does not say."""
+        already = mapping(self.body).get("already_registered")
+        return not already if isinstance(already, bool) else None
+
+    @property
+    def holds(self) -> bool:
+        """A lookup that shows the ticket registered and not closed."""
+        body = mapping(self.body)
+        state = body.get("state") or mapping(body.get("trade_info")).get("state")
+        return self.registered and state != "CLOSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request of `service`. `status` is what was delivered to it, None where nothing was."""
+
+    call: Call
+    f: str
+    service: str
+    ticket: int | None
+    status: int | None
+    server: ServerAnswer | None
+    retry_after_s: float | None
+    fault: str
+
+    @property
+    def reached(self) -> bool:
+        """Whether the request may have come to the server, and its answer is not known."""
+        return self.call.ended != "fail"
+
+    @property
+    def maybe_carried_out(self) -> bool:
+        """Whether the server did it, or may have: it said so, said nothing, or broke."""
+        if self.server is not None:
+            return self.server.registered or self.server.status >= 500
+        return self.reached and self.fault not in {"answerfor", "failfirst", "droprequest"}
+
+    @property
+    def failed(self) -> bool:
+        """No whole answer, or one that shows the server in trouble."""
+        return self.status is None or self.status >= 500
+
+    @property
+    def refused(self) -> bool:
+        """A definite no was delivered."""
+        return self.status is not None and 400 <= self.status < 500 and self.status not in RETRYABLE
+
+    @property
+    def begun(self) -> int:
+        return self.call.invoke.index
+
+    @property
+    def ended(self) -> int | None:
+        """The index of the completion, None for what was open at the end."""
+        return self.call.completion.index if self.call.completion is not None else None
+
+    @property
+    def ended_us(self) -> int | None:
+        return self.call.completion.time_us if self.call.completion is not None else None
+
+
+def exchanges(history: History, *fs: str) -> tuple[Exchange, ...]:
+    """Exchanges with the DTMS API in the order they began; all, or those of the named kinds."""
+    calls = history.calls(service="wire") if len(fs) != 1 else history.calls(fs[0], service="wire")
+    found = []
+    for call in calls:
+        link = text(call.invoke.get("link")) or ""
+        if (not fs or call.invoke.f in fs) and (not link or link.endswith("->dtms")):
+            found.append(_exchange(call, link))
+    return tuple(found)
+
+
+def _exchange(call: Call, link: str) -> Exchange:
+    fault = _plain(text(call.get("fault")) or "")
+    status = integer(call.get("status")) if call.ended == "ok" else None
+    return Exchange(
+        call=call,
+        f=call.invoke.f,
+        service=text(call.invoke.get("service")) or link.partition("->")[0],
+        ticket=call.ticket,
+        status=status,
+        server=_server_answer(call, status, fault),
+        retry_after_s=_seconds(call.get("retry_after")) if call.ended == "ok" else None,
+        fault=fault,
+    )
+
+
+def _server_answer(call: Call, status: int | None, fault: str) -> ServerAnswer | None:
+    said = integer(call.get("server_status"))
+    if said is not None:
+        body = call.get("server_body")
+        if body is None and said == status:
+            body = call.get("body")
+        return ServerAnswer(said, body)
+    if status is None or fault in ANSWERED_FOR:
+        return None
+    return ServerAnswer(status, call.get("body"))
+
+
+def _plain(name: str) -> str:
+    """`AnswerFor`, `answer-for` and `answer_for` are the same fault."""
+    return "".join(letter for letter in name.lower() if letter.isalnum())
+
+
+def _seconds(told: object) -> float | None:
+    """Retry-After in seconds; None for a date, which a history cannot place."""
+    if isinstance(told, str):
+        return float(told) if told.isascii() and told.isdigit() and len(told) < 10 else None
+    return number(told)

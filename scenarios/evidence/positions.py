@@ -1,0 +1,44 @@
+"""What the broker did, and which tickets somebody may have closed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scenarios.evidence.reading import text
+from scenarios.evidence.terms import Terms
+from scenarios.history import Call, History, Op
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A position opened at the broker: money at risk from `op` on."""
+
+    ticket: int
+    op: Op
+    terms: Terms | None
+    strategy: str | None
+
+
+def executed(history: History) -> dict[int, Position]:
+    """Every position the broker opened, by ticket; the first where one was opened twice."""
+    positions: dict[int, Position] = {}
+    for op in history.notes("execute", "broker"):
+        if (ticket := op.ticket) is not None:
+            strategy = text(op.get("strategy_type")) or None
+            positions.setdefault(ticket, Position(ticket, op, Terms.of(op.value), strategy))
+    return positions
+
+
+def close_calls(history: History) -> dict[int, list[Call]]:
+    """Requests to close a registration that may have been carried out, by ticket."""
+    closes: dict[int, list[Call]] = {}
+    for call in history.calls("close"):
+        if call.ended != "fail" and (ticket := call.ticket) is not None:
+            closes.setdefault(ticket, []).append(call)
+    return closes
+
+
+def maybe_closed(history: History) -> set[int]:
+    """Tickets whose position was closed, or whose registration somebody asked to close."""
+    gone = {op.ticket for op in history.notes("position-closed", "broker")}
+    return {ticket for ticket in gone if ticket is not None} | set(close_calls(history))
