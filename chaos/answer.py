@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Protocol
 
-HOP_HEADERS = frozenset({"content-length", "transfer-encoding", "content-encoding"})
-"""Said anew when the body is another."""
+FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""Headers that say where a body ends; said anew by whoever sends it on."""
+
+REPRESENTATION = frozenset({"content-type", "content-encoding"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +33,7 @@ class HttpAnswer:
         except ValueError:
             phrase = "Unknown"
         lines = [f"HTTP/1.1 {self.status} {phrase}"]
-        lines += [
-            f"{key}: {value}" for key, value in self.headers if key.lower() not in HOP_HEADERS
-        ]
+        lines += [f"{key}: {value}" for key, value in self.headers if key.lower() not in FRAMING]
         lines += [f"content-length: {len(self.body) if length is None else length}", "", ""]
         return "\r\n".join(lines).encode("latin-1")
 
@@ -79,9 +79,9 @@ class Replace:
     content_type: str | None = None
 
     def deliver(self, answer: HttpAnswer) -> Delivery:
-        headers = answer.headers
+        gone = {"content-encoding"} if self.content_type is None else REPRESENTATION
+        headers = tuple(kv for kv in answer.headers if kv[0].lower() not in gone)
         if self.content_type is not None:
-            headers = tuple(kv for kv in headers if kv[0].lower() != "content-type")
             headers = (*headers, ("content-type", self.content_type))
         return whole(replace(answer, headers=headers, body=self.body))
 
