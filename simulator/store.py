@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from simulator.ledger import Registration
 from simulator.states import State
@@ -159,11 +160,9 @@ class SqliteStore:
             if version > SCHEMA_VERSION:
                 raise ValueError(f"written by a later version (schema {version})")
             database.execute(_TABLE)
+            database.execute(_ROOM)
             database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            rows = tuple(
-                Registration(*values[:7], State(values[7]), *values[8:])
-                for values in database.execute(_SELECT)
-            )
+            rows = tuple(_registration(values) for values in database.execute(_SELECT))
         except BaseException:
             database.close()
             raise
@@ -200,7 +199,8 @@ class SqliteStore:
                     database.executemany(_DELETE, ((ticket,) for ticket in save.gone))
             writes = any(save.rows for save in batch)
             if not writes:
-                database.execute(_TOUCH)
+                database.execute(_TAKE_ROOM)
+                database.execute(_GIVE_ROOM_BACK)
             faults.crash_before = _count_down(faults.crash_before, writes)
             database.execute("COMMIT")
             faults.crash_after = _count_down(faults.crash_after, writes)
@@ -234,8 +234,15 @@ _TABLE = (
 _SELECT = f"SELECT {_NAMES} FROM trades"
 _UPSERT = f"INSERT OR REPLACE INTO trades ({_NAMES}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM trades WHERE ticket = ?"
-_TOUCH = f"PRAGMA user_version = {SCHEMA_VERSION}"
-"""A write that changes nothing, to see whether the disk takes one."""
+_ROOM = "CREATE TABLE IF NOT EXISTS room (taken BLOB)"
+_TAKE_ROOM = "INSERT INTO room VALUES (zeroblob(16384))"
+_GIVE_ROOM_BACK = "DELETE FROM room"
+"""A write that leaves nothing, to see whether the disk has room for one."""
+
+
+def _registration(values: tuple[Any, ...]) -> Registration:
+    *data, state, registered_at, last_updated = values
+    return Registration(*data, State(state), registered_at, last_updated)
 
 
 def _values(row: Registration) -> tuple[object, ...]:
