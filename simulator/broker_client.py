@@ -59,7 +59,7 @@ class HttpBroker:
         self._timeout_s = timeout_s
 
     async def positions(self) -> dict[int, EnableRequest]:
-        status, body = await _get(f"{self._url}/positions", self._timeout_s)
+        status, body = await get(f"{self._url}/positions", self._timeout_s)
         if status != 200:
             raise NoData(f"the broker answered with status {status}")
         try:
@@ -81,7 +81,7 @@ class HttpRegistry:
     async def is_owned_elsewhere(self, ticket: int) -> bool | None:
         url = f"{self._url}/trade-registry/{ticket}?except=dtms_manager"
         try:
-            status, body = await _get(url, self._timeout_s)
+            status, body = await get(url, self._timeout_s)
             owner = _OWNER.decode(body).managed_by if status == 200 else None
         except (NoData, msgspec.DecodeError, UnicodeDecodeError):
             return None
@@ -105,8 +105,8 @@ def _request(position: _Position) -> EnableRequest:
     )
 
 
-async def _get(url: str, timeout_s: float) -> tuple[int, bytes]:
-    """A plain GET over a connection of its own: DTMS asks seldom, and starts fast without a
+async def get(url: str, timeout_s: float) -> tuple[int, bytes]:
+    """Status and body of a plain GET over a connection of its own: DTMS asks seldom, and starts fast without a
     client library. Raises `NoData`."""
     parts = urlsplit(url)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"

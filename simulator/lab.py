@@ -111,18 +111,26 @@ def _store_slow(engine: Engine, fault: Mapping[str, object]) -> Callable[[], Non
 
 
 def _store_locked(engine: Engine, _fault: Mapping[str, object]) -> Callable[[], None]:
+    _need_open_store(engine)
     engine.store.lock(True)
     return lambda: engine.store.lock(False)
 
 
 def _store_full(engine: Engine, _fault: Mapping[str, object]) -> Callable[[], None]:
+    _need_open_store(engine)
     engine.store.set_full(True)
     return lambda: engine.store.set_full(False)
 
 
 def _store_read_only(engine: Engine, _fault: Mapping[str, object]) -> Callable[[], None]:
+    _need_open_store(engine)
     engine.store.set_read_only(True)
     return lambda: engine.store.set_read_only(False)
+
+
+def _need_open_store(engine: Engine) -> None:
+    if not engine.initialised:
+        raise FaultRefused("the store is not open yet; this fault can only come later")
 
 
 def _crash(engine: Engine, fault: Mapping[str, object]) -> Callable[[], None]:

@@ -241,8 +241,10 @@ _GIVE_ROOM_BACK = "DELETE FROM room"
 
 
 def _registration(values: tuple[Any, ...]) -> Registration:
-    *data, state, registered_at, last_updated = values
-    return Registration(*data, State(state), registered_at, last_updated)
+    ticket, symbol, direction, entry, volume, stop, target, state, registered, updated = values
+    return Registration(
+        ticket, symbol, direction, entry, volume, stop, target, State(state), registered, updated
+    )
 
 
 def _values(row: Registration) -> tuple[object, ...]:
