@@ -106,8 +106,10 @@ def _request(position: _Position) -> EnableRequest:
 
 
 async def get(url: str, timeout_s: float) -> tuple[int, bytes]:
-    """Status and body of a plain GET over a connection of its own: DTMS asks seldom, and starts fast without a
-    client library. Raises `NoData`."""
+    """Status and body of a plain GET, over a connection of its own. Raises `NoData`.
+
+    DTMS asks seldom, and starts faster without a client library.
+    """
     parts = urlsplit(url)
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     try:

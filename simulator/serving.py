@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 import uvicorn
 
@@ -48,9 +51,20 @@ class Server(uvicorn.Server):
         )
         self._on_stop = on_stop
 
-    def handle_exit(self, sig: int, frame: object) -> None:
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Ends at SIGTERM or SIGINT, with the process's own exit status rather than the signal's."""
+        signals = (signal.SIGTERM, signal.SIGINT)
+        before = {number: signal.signal(number, self._stop) for number in signals}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
         self._on_stop()
-        super().handle_exit(sig, frame)  # type: ignore[arg-type]
+        self.handle_exit(number, frame)
 
     def serve_on(self, listener: socket.socket, log: Log) -> None:
         """Serves until a signal comes, or `should_exit` is set."""
