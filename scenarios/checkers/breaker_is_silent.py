@@ -12,10 +12,8 @@ from scenarios.evidence.reading import integer, mapping, number
 from scenarios.history import History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
 
-TOLERANCE_S = 0.05
+TOLERANCE_US = 50_000
 """How much later than on the wire a client may notice, and how much shorter a cooldown may be."""
-SEEN_AT_ONCE = frozenset({"refuse", "reset"})
-"""Faults that a client notices when they happen; others it may have to wait out."""
 PROBES_MAX = 1
 
 
@@ -94,23 +92,14 @@ def _silences(sends: list[Exchange], limits: _Limits) -> Iterator[_Silence]:
         if len(streak) < limits.threshold:
             continue
         counted = streak[-limits.threshold :]
-        noticed_us = max(_noticed_us(s, limits) for s in counted)
+        noticed_us = max(s.noticed_us(limits.timeout_us) for s in counted) + TOLERANCE_US
         opened_us = noticed_us
-        until_us = (send.ended_us or 0) + limits.cooldown_us - round(TOLERANCE_S * 1e6)
+        until_us = (send.ended_us or 0) + limits.cooldown_us - TOLERANCE_US
         over = [t for t in successes_us if t > (counted[0].ended_us or 0)][:1]
         over += [t for t in limits.exits_us if t > (send.ended_us or 0)][:1]
         silence = _Silence(noticed_us, min([until_us, *over]), tuple(counted))
         if silence.until_us > silence.from_us:
             yield silence
-
-
-def _noticed_us(send: Exchange, limits: _Limits) -> int:
-    """When (us) the client had noticed the failure at the latest."""
-    slack_us = round(TOLERANCE_S * 1e6)
-    ended_us = send.ended_us or 0
-    if send.status is not None or send.fault in SEEN_AT_ONCE:
-        return ended_us + slack_us
-    return max(ended_us, send.call.invoke.time_us + limits.timeout_us) + slack_us
 
 
 def _judge(service: str, silence: _Silence, sends: list[Exchange]) -> Verdict:

@@ -39,11 +39,11 @@ def new_answers(history: History) -> dict[int, list[Exchange]]:
 
 def repeated(new: list[Exchange], closes: list[Call]) -> tuple[Exchange, ...]:
     """The answers that called a ticket new though it was registered and not closed since."""
-    found: list[Exchange] = []
+    found: dict[int, Exchange] = {}
     for before, after in pairwise(new):
         if not any(_may_lie_between(close, before, after) for close in closes):
-            found += [before, after]
-    return tuple(dict.fromkeys(found))
+            found |= {before.begun: before, after.begun: after}
+    return tuple(found.values())
 
 
 def _may_lie_between(close: Call, before: Exchange, after: Exchange) -> bool:

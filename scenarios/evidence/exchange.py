@@ -9,6 +9,8 @@ from scenarios.history import Call, History
 
 ANSWERED_FOR = frozenset({"answerfor", "failfirst", "garbage", "wrongecho", "truncate"})
 """Faults whose answer is not the server's."""
+SEEN_AT_ONCE = frozenset({"refuse", "reset"})
+"""Faults that a client notices when they happen; others it may have to wait out."""
 RETRYABLE = frozenset({408, 425, 429})
 """The 4xx that ask for another try."""
 
@@ -68,6 +70,13 @@ class Exchange:
     def failed(self) -> bool:
         """No whole answer, or one that shows the server in trouble."""
         return self.status is None or self.status >= 500
+
+    def noticed_us(self, timeout_us: int) -> int:
+        """When (us) the client had noticed the end at the latest, given its own timeout."""
+        ended_us = self.ended_us or 0
+        if self.status is not None or self.fault in SEEN_AT_ONCE:
+            return ended_us
+        return max(ended_us, self.call.invoke.time_us + timeout_us)
 
     @property
     def refused(self) -> bool:

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import pytest
+
+from scenarios.checkers.managed_by_exactly_one import managed_by_exactly_one
+from scenarios.verdict import Unknown, Valid
+
+DTMS = "who-manages 1001=dtms_manager"
+UNIVERSAL = "who-manages 1001=universal_sl_tp_manager"
+OTHER = "who-manages 1001=intelligent_exit_manager"
+
+
+def told(history, strategy, held, registry, universal):
+    execute = "execute 1001 strategy_type=breakout" if strategy else "execute 1001"
+    return history(
+        f"""
+        0.1s broker ok {execute}
+        9.0s auditor ok read-all {held}
+        9.0s auditor ok {registry}
+        9.0s auditor ok universal {universal}
+        """
+    )
+
+
+@pytest.mark.parametrize(
+    ("strategy", "held", "registry", "universal"),
+    [
+        (False, "1001", DTMS, ""),
+        (True, "1001:absent", UNIVERSAL, "1001"),
+        (True, "1001", DTMS, "1002"),
+        (True, "1001:CLOSED", UNIVERSAL, "1001"),
+        (False, "1001:absent", OTHER, ""),
+    ],
+)
+def test_one_manager_that_the_registry_names_is_valid(history, strategy, held, registry, universal):
+    assert managed_by_exactly_one(told(history, strategy, held, registry, universal)) == Valid()
+
+
+@pytest.mark.parametrize(
+    ("strategy", "held", "registry", "universal", "why"),
+    [
+        (False, "1001:absent", "who-manages 1001=", "", "1001 is managed by nobody"),
+        (False, "1001:CLOSED", DTMS, "", "1001 is managed by nobody"),
+        (False, "1001:idle", DTMS, "", "1001 is managed by nobody"),
+        (True, "1001:absent", UNIVERSAL, "1002", "1001 is managed by nobody"),
+        (
+            True,
+            "1001",
+            UNIVERSAL,
+            "1001",
+            "1001 is managed by dtms_manager and universal_sl_tp_manager",
+        ),
+        (
+            False,
+            "1001",
+            OTHER,
+            "",
+            "1001 is managed by dtms_manager and intelligent_exit_manager",
+        ),
+        (
+            False,
+            "1001:absent",
+            UNIVERSAL,
+            "1001",
+            "1001 has no strategy and is managed by universal_sl_tp_manager",
+        ),
+        (
+            False,
+            "1001",
+            "who-manages 1001=",
+            "",
+            "1001 is managed by dtms_manager; the registry says nobody",
+        ),
+        (
+            True,
+            "1001:absent",
+            DTMS,
+            "1001",
+            "1001 is managed by universal_sl_tp_manager; the registry says dtms_manager",
+        ),
+    ],
+)
+def test_none_two_or_the_wrong_one_is_invalid(history, strategy, held, registry, universal, why):
+    verdict = managed_by_exactly_one(told(history, strategy, held, registry, universal))
+    assert (verdict.why, verdict.tickets) == (why, (1001,))
+
+
+def test_a_closed_position_needs_no_manager(history):
+    text = """
+        0.1s broker ok execute 1001
+        0.1s broker ok execute 1002
+        0.5s broker ok position-closed 1001
+        9.0s auditor ok read-all 1001:CLOSED 1002
+        9.0s auditor ok who-manages 1001= 1002=dtms_manager
+        9.0s auditor ok universal
+    """
+    assert managed_by_exactly_one(history(text)) == Valid()
+
+
+NOT_READ = "DTMS, the registry or the Universal Manager was not read at the end"
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "no executed position was left open"),
+        (
+            "1s broker ok execute 1001\n 2s broker ok position-closed 1001",
+            "no executed position was left open",
+        ),
+        ("1s broker ok execute 1001\n 9s auditor ok read-all 1001", NOT_READ),
+        (
+            f"1s broker ok execute 1001\n 9s auditor ok read-all 1001\n 9s auditor ok {DTMS}",
+            NOT_READ,
+        ),
+        (
+            "1s broker ok execute 1001\n 9s auditor ok read-all 1001\n"
+            "9s auditor ok who-manages 1002=dtms_manager\n 9s auditor ok universal",
+            "who manages 1001 was not read",
+        ),
+    ],
+)
+def test_what_was_not_read_is_unknown(history, text, why):
+    assert managed_by_exactly_one(history(text)) == Unknown(why)
