@@ -1,0 +1,127 @@
+"""Faults as values: what they refuse to be, what they need, and how they call themselves."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from typing import Any
+
+import pytest
+
+import chaos.faults
+from chaos import capabilities
+from chaos.fault import describe, name_of
+from chaos.faults import (
+    AnswerFor,
+    Bandwidth,
+    BrokerFault,
+    CorruptStore,
+    DelayAttempt,
+    DropAnswer,
+    DropRequest,
+    DuplicateRequest,
+    FailFirst,
+    Garbage,
+    HalfOpen,
+    Kill,
+    Latency,
+    Limit,
+    ManagerFault,
+    Pause,
+    Reset,
+    Restart,
+    SecondInstance,
+    ServerFault,
+    Slice,
+    Trickle,
+    Truncate,
+    WrongEcho,
+)
+
+LINK = "bot->dtms"
+CAPABILITIES = {
+    capabilities.Links,
+    capabilities.Requests,
+    capabilities.Processes,
+    capabilities.Instances,
+    capabilities.Server,
+    capabilities.Broker,
+    capabilities.Managers,
+    capabilities.Disks,
+}
+
+
+@pytest.mark.parametrize("name", chaos.faults.__all__)
+def test_every_fault_names_the_capability_that_it_needs(name: str) -> None:
+    assert getattr(chaos.faults, name).needs in CAPABILITIES
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: Latency("bot", 5), 'is called like "bot->dtms"'),
+        (lambda: Latency(LINK, -1), "not negative: -1 ms"),
+        (lambda: Bandwidth(LINK, 0), "more than 0 bytes/s, not 0; Stall stops all bytes"),
+        (lambda: Reset(LINK, -3), "cannot come 3 ms early"),
+        (lambda: Slice(LINK, 0), "a byte or more, not 0"),
+        (lambda: Slice(LINK, 1, -1), "gap between slices is not negative"),
+        (lambda: Limit(LINK, -1), "not negative: -1 bytes"),
+        (lambda: HalfOpen(""), 'is called like "bot->dtms"'),
+        (lambda: DropRequest(LINK, op="enabel"), "no operation 'enabel'; there are any, close"),
+        (lambda: DropRequest(LINK, how="fax"), "not lost by 'fax'"),
+        (lambda: DropAnswer(LINK, how="fax"), "not lost by 'fax'"),
+        (lambda: DropAnswer(LINK, probability=0), "more than 0 and at most 1, not 0"),
+        (lambda: DropAnswer(LINK, probability=1.5), "more than 0 and at most 1, not 1.5"),
+        (lambda: DropAnswer(LINK, attempt=-1), "count from 0; there is no attempt -1"),
+        (lambda: DuplicateRequest(LINK, copies=1), "2 to 16 times, not 1"),
+        (lambda: DuplicateRequest(LINK, gap_s=-1), "gap between copies is not negative"),
+        (lambda: DelayAttempt(LINK, delay_s=0), "longer than 0 s, not 0"),
+        (lambda: DelayAttempt(LINK, delay_s=1, part="head"), "is delayed, not 'head'"),
+        (lambda: AnswerFor(LINK, status=99), "200 to 599, not 99"),
+        (lambda: AnswerFor(LINK, status=503, retry_after_s=0.5), "whole number of seconds"),
+        (lambda: AnswerFor(LINK, status=503, over_s=-1), "does not take -1 s"),
+        (lambda: AnswerFor(LINK, status=503, headers=(("a", "b\r\n"),)), "would split the answer"),
+        (lambda: FailFirst(LINK, first=0), "At least the first attempt fails, not 0"),
+        (lambda: FailFirst(LINK, first=1, status=700), "200 to 599, not 700"),
+        (lambda: Garbage(LINK, kind="xml"), "no garbage of kind 'xml'; there is bytes, html"),
+        (lambda: Truncate(LINK, kept=1.0), "less than 1 of its body, not 1.0"),
+        (lambda: Trickle(LINK, over_s=0), "longer than 0 s, not 0"),
+        (lambda: WrongEcho(LINK, field=""), "needs the name of a field"),
+        (lambda: Kill(""), "Kill needs the name of an actor"),
+        (lambda: Kill("dtms", restart_after_s=-1), "Nothing restarts after -1 s"),
+        (lambda: Restart(""), "Restart needs the name of an actor"),
+        (lambda: Pause(""), "Pause needs the name of an actor"),
+        (lambda: SecondInstance(""), "SecondInstance needs the name of an actor"),
+        (lambda: CorruptStore(""), "CorruptStore needs the name of an actor"),
+        (lambda: ServerFault("", {"fault": "x"}), "ServerFault needs the name of an actor"),
+        (lambda: ServerFault("dtms", {"delay_s": 1}), "A server fault is named"),
+        (lambda: BrokerFault("drunk"), "A broker is not 'drunk'; it is one of down, no_data"),
+        (lambda: BrokerFault("slow", delay_s=-1), "does not answer 1 s early"),
+        (lambda: ManagerFault("sleep"), "does not 'sleep'; modes are refuse, fail"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused_in_words(make: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=r".") as refused:
+        make()
+    assert sentence in str(refused.value)
+
+
+def test_a_fault_is_called_in_histories_what_it_is() -> None:
+    assert name_of(HalfOpen(LINK)) == "half-open"
+    assert name_of(Kill("dtms")) == "kill"
+
+
+def test_a_fault_describes_itself_with_the_fields_that_say_something() -> None:
+    assert describe(DropAnswer("*->dtms", attempt=0)) == {
+        "fault": "drop-answer",
+        "link": "*->dtms",
+        "op": "enable",
+        "attempt": 0,
+        "probability": 1.0,
+        "how": "hang",
+    }
+    assert describe(Kill("dtms")) == {"fault": "kill", "actor": "dtms"}
+
+
+def test_a_fault_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Kill("dtms").actor = "bot"  # type: ignore[misc]
