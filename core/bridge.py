@@ -32,7 +32,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The intent is durable: it will be registered, or alerted. `outcome` may be awaited."""
+    """The intent is durable: it will be registered, or alerted.
+
+    `outcome` may be awaited: it tells the end of the intent, never that it is pending, and fails
+    with `RegistrationError` where the core was closed before the end.
+    """
 
     ticket: int
     outcome: Future[Outcome]
@@ -104,11 +108,11 @@ class Bridge:
     def _begin(
         self, stored: Stored | Contradicted, limits: Limits | None, outcome: Future[Outcome]
     ) -> None:
-        driven = self.core.drive(stored, limits)
-        if isinstance(driven, Conflict):
-            outcome.set_result(driven)
+        end = self.core.begin(stored, limits)
+        if isinstance(end, Conflict):
+            outcome.set_result(end)
         else:
-            driven.add_done_callback(lambda task: _hand_over(task, outcome))
+            end.add_done_callback(lambda end: _hand_over(end, outcome))
 
     async def _start(self) -> Core:
         core = self._make_core()
@@ -141,12 +145,10 @@ def accept(bridge: Bridge, ticket: object, trade_data: Mapping[str, object]) -> 
     return bridge.submit(trade)
 
 
-def _hand_over(task: asyncio.Task[Outcome], outcome: Future[Outcome]) -> None:
+def _hand_over(end: asyncio.Future[Outcome], outcome: Future[Outcome]) -> None:
     if not outcome.set_running_or_notify_cancel():
         return
-    if task.cancelled():
+    if end.cancelled():
         outcome.set_exception(RegistrationError("the core was closed; the intent stays pending"))
-    elif (error := task.exception()) is not None:
-        outcome.set_exception(error)
     else:
-        outcome.set_result(task.result())
+        outcome.set_result(end.result())

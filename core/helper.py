@@ -28,8 +28,6 @@ from core.trade import normalise
 CONFIG_FILE = "dtms_config.json"
 BRIDGES_MAX = 8
 """How many different APIs one process may register with."""
-PATIENCE_S = 90.0
-"""How long the helper waits for an outcome, at most, beyond the policy's deadline."""
 
 _log = logging.getLogger("dtms.client")
 _bridges: dict[str, Bridge] = {}
@@ -148,13 +146,13 @@ def _timeout_s(value: float) -> float:
 async def _outcome(bridge: Bridge, submitted: Accepted | Outcome) -> Outcome:
     if not isinstance(submitted, Accepted):
         return submitted
-    patience_s = bridge.core.policy.deadline_s + PATIENCE_S
+    patience_s = bridge.core.policy.deadline_s
     try:
         async with asyncio.timeout(patience_s):
             return await asyncio.shield(asyncio.wrap_future(submitted.outcome))
     except TimeoutError:
-        bridge.core.events.emit(Level.WARNING, "helper_gave_up_waiting", ticket=submitted.ticket)
-        return Pending(submitted.ticket, f"no outcome within {patience_s:.0f} s")
+        bridge.core.events.emit(Level.WARNING, "still_pending", ticket=submitted.ticket)
+        return Pending(submitted.ticket, f"no end within {patience_s:g} s")
 
 
 def _answer(outcome: Outcome) -> bool | None:

@@ -7,6 +7,7 @@ import random
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
@@ -98,6 +99,8 @@ class Core:
         self.alerts = Alerts(self.events, alert_sinks)
         self.metrics = Metrics(registry or CollectorRegistry())
         self._driving: dict[int, asyncio.Task[Outcome]] = {}
+        self._awaited: dict[int, asyncio.Future[Outcome]] = {}
+        self._unwritten: Counter[int] = Counter()
         self._resuming: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -130,28 +133,35 @@ class Core:
         self._resuming = asyncio.create_task(self._resumption().run())
 
     async def register(self, trade: Trade, limits: Limits | None = None) -> Outcome:
-        """Makes the intent durable and drives it. Raises `OutboxFailed`, and then nothing was sent.
+        """Makes the intent durable, drives it, and waits for its end; Pending where that does not
+        come within the policy's deadline. Raises `OutboxFailed`, and then nothing was sent.
 
         Whoever registers the same trade meanwhile shares the drive and its outcome.
         """
         accepted = await self.accept(trade, limits)
-        return accepted if isinstance(accepted, Conflict) else await asyncio.shield(accepted)
+        if isinstance(accepted, Conflict):
+            return accepted
+        await asyncio.wait([accepted], timeout=self.policy.deadline_s)
+        if accepted.done():
+            return accepted.result()
+        return Pending(trade.ticket, f"no end within {self.policy.deadline_s:g} s")
 
     async def accept(
         self, trade: Trade, limits: Limits | None = None
-    ) -> Conflict | asyncio.Task[Outcome]:
-        """Makes the intent durable and starts its drive, which this core owns."""
+    ) -> Conflict | asyncio.Future[Outcome]:
+        """Makes the intent durable and starts its drive, which this core owns; what comes back
+        tells the end of the intent, however many drives that takes."""
         stored = await asyncio.wrap_future(self._outbox.put(trade, self.new_id()))
-        return self.drive(stored, limits)
+        return self.begin(stored, limits)
 
     def put(self, trade: Trade) -> Future[Stored | Contradicted]:
-        """Makes the intent durable; may be called from any thread. `drive` must follow."""
+        """Makes the intent durable; may be called from any thread. `begin` must follow."""
         return self._outbox.put(trade, self.new_id())
 
-    def drive(
+    def begin(
         self, stored: Stored | Contradicted, limits: Limits | None = None
-    ) -> Conflict | asyncio.Task[Outcome]:
-        """Starts, or joins, the drive of a durable intent."""
+    ) -> Conflict | asyncio.Future[Outcome]:
+        """Starts, or joins, the drive of a durable intent; what comes back tells its end."""
         intent = stored.intent
         if isinstance(stored, Contradicted):
             reason = "this service has registered other data under the ticket"
@@ -159,17 +169,23 @@ class Core:
                 Alert(Level.ERROR, "registration_conflict", intent.ticket, reason)
             )
             return Conflict(intent.ticket, reason)
-        running = self._driving.get(intent.ticket)
-        if running is None:
-            running = asyncio.create_task(self._take(intent, limits))
-            self._driving[intent.ticket] = running
-            running.add_done_callback(lambda _done: self._driving.pop(intent.ticket, None))
-        return running
+        end = self._awaited.get(intent.ticket)
+        if end is None:
+            end = self._awaited[intent.ticket] = asyncio.get_running_loop().create_future()
+        self._drive(intent, limits)
+        return end
 
     def conclude(self, outcome: Outcome) -> None:
         """Writes an outcome. Nobody waits: doing a finished intent again is harmless, and one that
         could not be written stays pending and is told."""
-        self._outbox.conclude(outcome).add_done_callback(self._note_written)
+        ticket = outcome.ticket
+        loop = asyncio.get_running_loop()
+        self._unwritten[ticket] += 1
+        self._outbox.conclude(outcome).add_done_callback(
+            lambda written: loop.call_soon_threadsafe(self._note_written, ticket, written)
+        )
+        if outcome.final and (end := self._awaited.pop(ticket, None)) and not end.done():
+            end.set_result(outcome)
 
     def pending(self) -> tuple[Intent, ...]:
         """Every intent whose end is not known."""
@@ -182,7 +198,9 @@ class Core:
     async def settle(self, timeout_s: float) -> tuple[Intent, ...]:
         """Waits until nothing is pending, at most `timeout_s`; returns what is."""
         deadline = self._clock.monotonic() + timeout_s
-        while (self.pending() or self._driving) and self._clock.monotonic() < deadline:
+        while (
+            self._due() or self._driving or self._unwritten
+        ) and self._clock.monotonic() < deadline:
             await self._clock.sleep(SETTLE_POLL_S)
         return self.pending()
 
@@ -192,6 +210,8 @@ class Core:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for end in self._awaited.values():
+            end.cancel()
         if hasattr(self, "api"):
             await self.api.aclose()
         if hasattr(self, "_outbox"):
@@ -217,7 +237,7 @@ class Core:
     def _resumption(self) -> Resumption:
         policy = self.policy
         return Resumption(
-            due=lambda: tuple(i.ticket for i in self.pending() if i.ticket not in self._driving),
+            due=self._due,
             ready=self._registrar.is_ready,
             drive=self._resume,
             policy=RetryPolicy(0, policy.base_s, policy.factor, policy.cap_s),
@@ -227,12 +247,24 @@ class Core:
             draw=self._draw,
         )
 
-    async def _resume(self, ticket: int) -> bool:
-        intents = {intent.ticket: intent for intent in self.pending()}
-        if ticket not in intents:
-            return True
-        driven = self.drive(Stored(intents[ticket]), Limits(retries=0))
-        return driven.final if isinstance(driven, Conflict) else (await driven).final
+    def _due(self) -> tuple[Intent, ...]:
+        """What nobody drives, and what no outcome on its way to the disk ends already."""
+        return tuple(
+            intent
+            for intent in self.pending()
+            if intent.ticket not in self._driving and intent.ticket not in self._unwritten
+        )
+
+    async def _resume(self, intent: Intent) -> bool:
+        return (await self._drive(intent, Limits(retries=0))).final
+
+    def _drive(self, intent: Intent, limits: Limits | None) -> asyncio.Task[Outcome]:
+        running = self._driving.get(intent.ticket)
+        if running is None:
+            running = asyncio.create_task(self._take(intent, limits))
+            self._driving[intent.ticket] = running
+            running.add_done_callback(lambda _done: self._driving.pop(intent.ticket, None))
+        return running
 
     async def _take(self, intent: Intent, limits: Limits | None) -> Outcome:
         outcome = await self._route(intent, limits)
@@ -273,7 +305,10 @@ class Core:
         )
         return outcome
 
-    def _note_written(self, written: Future[None]) -> None:
+    def _note_written(self, ticket: int, written: Future[None]) -> None:
+        self._unwritten[ticket] -= 1
+        if not self._unwritten[ticket]:
+            del self._unwritten[ticket]
         error = written.exception()
         if isinstance(error, OutboxFailed):
             self.events.emit(Level.ERROR, "outcome_not_written", reason=str(error))

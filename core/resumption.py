@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from core.clock import Clock
+from core.outbox import Intent
 from core.retry import RetryPolicy, backoff_s
 
 WINDOW_MIN = 1
@@ -56,16 +58,16 @@ class Spacing:
 class Resumption:
     """Every `interval_s`, and at once when woken: drives what is due.
 
-    `due` names the pending tickets that nobody drives; `ready` tells whether the API would take
-    them; `drive` says whether a ticket came to its end.
+    `due` names the pending intents that nobody drives; `ready` tells whether the API would take
+    them; `drive` says whether an intent came to its end.
     """
 
     def __init__(
         self,
         *,
-        due: Callable[[], tuple[int, ...]],
+        due: Callable[[], tuple[Intent, ...]],
         ready: Callable[[], Awaitable[bool]],
-        drive: Callable[[int], Awaitable[bool]],
+        drive: Callable[[Intent], Awaitable[bool]],
         policy: RetryPolicy,
         interval_s: float,
         window_max: int,
@@ -90,14 +92,15 @@ class Resumption:
     async def _round(self) -> bool:
         """Drives a window of due intents; whether all of them came to their end."""
         pending = self._due()
-        self._spacing.keep_only(pending)
+        self._spacing.keep_only(intent.ticket for intent in pending)
         now = self._clock.monotonic()
-        chosen = [t for t in pending if self._spacing.is_due(t, now)][: self._window.size]
+        waited = (intent for intent in pending if self._spacing.is_due(intent.ticket, now))
+        chosen = list(islice(waited, self._window.size))
         if not chosen or not await self._ready():
             return False
-        ended = await asyncio.gather(*(self._drive(ticket) for ticket in chosen))
-        for ticket, is_final in zip(chosen, ended, strict=True):
+        ended = await asyncio.gather(*(self._drive(intent) for intent in chosen))
+        for intent, is_final in zip(chosen, ended, strict=True):
             if not is_final:
-                self._spacing.on_failure(ticket, self._clock.monotonic())
+                self._spacing.on_failure(intent.ticket, self._clock.monotonic())
         self._window.after(all(ended))
         return all(ended)

@@ -41,16 +41,21 @@ def run(
         list[str] | None,
         typer.Argument(metavar="[SUITE or SCENARIO]...", help="What to run; nothing means all."),
     ] = None,
-    world: Annotated[str, typer.Option(help="Where: local (real processes on loopback).")] = "local",
+    world: Annotated[
+        str, typer.Option(help="Where: local (real processes on loopback).")
+    ] = "local",
     client: Annotated[
         str, typer.Option(help="reference, FILE.py:function, module:function or cmd:ARGV.")
     ] = "reference",
     server: Annotated[
         str,
-        typer.Option(help="simulated, FILE.py:factory, cmd:ARGV with {port} and {data_dir}, http://..."),
+        typer.Option(
+            help="simulated, FILE.py:factory, cmd:ARGV with {port} and {data_dir}, http://..."
+        ),
     ] = "simulated",
     seed: Annotated[
-        int | None, typer.Option(min=0, max=SEED_MAX, help="Of the first episode; drawn if left out.")
+        int | None,
+        typer.Option(min=0, max=SEED_MAX, help="Of the first episode [default: drawn]."),
     ] = None,
     repeat: Annotated[
         int, typer.Option(min=1, max=REPEAT_MAX, help="How often, each time with the next seed.")
@@ -95,9 +100,7 @@ def check(
 
 @app.command("list")
 def list_scenarios(
-    names: Annotated[
-        list[str] | None, typer.Argument(metavar="[SUITE or SCENARIO]...")
-    ] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE or SCENARIO]...")] = None,
 ) -> None:
     """List the scenarios, by family, with what each proves."""
     try:

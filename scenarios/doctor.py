@@ -33,7 +33,9 @@ def examine() -> tuple[Part, ...]:
         *(_library(name) for name in ("httpx", "aiohttp", "starlette", "uvicorn", "msgspec")),
         _loopback(),
         _signals(),
-        _program("toxiproxy-server", "faults by a real Toxiproxy", "go install, or a release of 2.12"),
+        _program(
+            "toxiproxy-server", "faults by a real Toxiproxy", "go install, or a release of 2.12"
+        ),
         _docker(),
         _program("postgres", "a PostgreSQL store", "your system's package postgresql"),
     )

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from random import Random
 
+import msgspec
+
 from chaos.nemesis import Nemesis
 from scenarios.bad_input import BAD_BODIES, BAD_TICKET
 from scenarios.history import Recorder
@@ -423,8 +425,4 @@ def checkers_for(scenario: Scenario, client: ClientTarget) -> tuple[str, ...]:
 
 def encode(body: object) -> bytes | None:
     """JSON for a request that carries a body."""
-    if body is None:
-        return None
-    import msgspec
-
-    return msgspec.json.encode(body)
+    return None if body is None else msgspec.json.encode(body)

@@ -53,7 +53,7 @@ class Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ends at SIGTERM or SIGINT, with the process's own exit status rather than the signal's."""
+        """Ends at SIGTERM or SIGINT, with an exit status of its own, not the signal's."""
         signals = (signal.SIGTERM, signal.SIGINT)
         before = {number: signal.signal(number, self._stop) for number in signals}
         try:

@@ -43,9 +43,7 @@ ERRORS = (
         family=Family.ERRORS,
         proves="429 with Retry-After is waited for, and then succeeds.",
         workload=steady(TWO, trades=6, over_s=1.5),
-        faults=always(
-            during(0.0, 3.0, FailFirst("*->dtms", first=1, status=429, retry_after_s=1))
-        ),
+        faults=always(during(0.0, 3.0, FailFirst("*->dtms", first=1, status=429, retry_after_s=1))),
         faults_last_s=3.0,
         services=TWO,
         checkers=REGISTERED,

@@ -6,12 +6,12 @@ from random import Random
 
 from chaos.faults import BrokerFault, CorruptStore, Kill, ServerFault
 from chaos.schedule import Scheduled, during
-from scenarios.scenario import Bounds, Family, Plan, Scenario, always
+from scenarios.scenario import Bounds, Family, Need, Plan, Scenario, always
 from scenarios.suites.promises import CRASHED, REGISTERED
 from scenarios.workload import Blotter, ClosePosition, Execute, Lane, Register, steady
 
 TWO = ("bot", "desktop")
-BROKER = frozenset({"broker"})
+BROKER: frozenset[Need] = frozenset({"broker"})
 
 
 def killed_at_random(actor: str, down_s: float) -> Plan:
@@ -133,9 +133,7 @@ RECOVERY = (
         workload=steady(TWO, trades=14, over_s=1.0),
         faults=always(
             during(1.1, 1.3, Kill("dtms")),
-            during(
-                1.2, 2.4, ServerFault("dtms", {"fault": "crash", "point": "during-recovery"})
-            ),
+            during(1.2, 2.4, ServerFault("dtms", {"fault": "crash", "point": "during-recovery"})),
         ),
         faults_last_s=2.6,
         services=TWO,

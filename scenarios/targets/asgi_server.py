@@ -1,4 +1,4 @@
-"""Serves a server target's ASGI application on loopback: `asgi_server LOCATION PORT DATA_DIR [BROKER]`.
+"""Serves a server target's ASGI application: `asgi_server LOCATION PORT DATA_DIR [BROKER]`.
 
 The factory is called once, at the start of the process, with the data directory and, where it
 takes a second argument, the broker's URL. The lab starts, kills and restarts this process.

@@ -19,14 +19,16 @@ import json
 import os
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TextIO
 
 THREADS_MAX = 64
 
 
 def main() -> int:
     if len(sys.argv) != 2 or ":" not in sys.argv[1]:
-        print("usage: shim.py FILE.py:function", file=sys.stderr)
+        sys.stderr.write("usage: shim.py FILE.py:function\n")
         return 2
     answers = os.fdopen(os.dup(1), "w", buffering=1, encoding="utf-8")
     os.dup2(2, 1)
@@ -35,28 +37,30 @@ def main() -> int:
     return 0
 
 
-def load(location):  # type: ignore[no-untyped-def]
+def load(location: str) -> Callable[..., Any]:
     """The function at `location`; its own folder is importable from it."""
     place, _, name = location.rpartition(":")
     if place.endswith(".py"):
         sys.path.insert(0, os.path.dirname(os.path.abspath(place)))  # noqa: PTH100, PTH120
         spec = importlib.util.spec_from_file_location("target_under_test", place)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"cannot import {place}")
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
     else:
         sys.path.insert(0, os.getcwd())  # noqa: PTH109
         module = importlib.import_module(place)
-    return getattr(module, name)
+    return getattr(module, name)  # type: ignore[no-any-return]
 
 
-async def serve(function, answers):  # type: ignore[no-untyped-def]
+async def serve(function: Callable[..., Any], answers: TextIO) -> None:
     """Answers each request line with one answer line, in whatever order they finish."""
     loop = asyncio.get_running_loop()
-    requests: asyncio.Queue = asyncio.Queue()
+    requests: asyncio.Queue[str | None] = asyncio.Queue()
     reader = threading.Thread(target=read, args=(loop, requests), daemon=True)
     reader.start()
-    running: set = set()
+    running: set[asyncio.Task[None]] = set()
     with ThreadPoolExecutor(THREADS_MAX) as pool:
         while True:
             line = await requests.get()
@@ -73,28 +77,35 @@ async def serve(function, answers):  # type: ignore[no-untyped-def]
     os._exit(0)
 
 
-def read(loop, requests):  # type: ignore[no-untyped-def]
+def read(loop: asyncio.AbstractEventLoop, requests: asyncio.Queue[str | None]) -> None:
     for line in sys.stdin:
         loop.call_soon_threadsafe(requests.put_nowait, line)
     loop.call_soon_threadsafe(requests.put_nowait, None)
 
 
-async def answer(function, request, answers, pool):  # type: ignore[no-untyped-def]
-    reply = {"id": request.get("id"), "registered": None, "detail": ""}
+async def answer(
+    function: Callable[..., Any],
+    request: dict[str, Any],
+    answers: TextIO,
+    pool: ThreadPoolExecutor,
+) -> None:
+    reply: dict[str, Any] = {"id": request.get("id"), "registered": None, "detail": ""}
     try:
         if request.get("op") != "register":
             reply["detail"] = "unknown op"
         else:
             reply["registered"] = await call(function, request, pool)
     except Exception as error:  # noqa: BLE001 - a raise into the caller is a finding, told as such
-        reply["detail"] = "raised {}: {}".format(type(error).__name__, error)
+        reply["detail"] = f"raised {type(error).__name__}: {error}"
     if not any(reply["registered"] is known for known in (True, False, None)):
         reply["detail"] = "answered {!r}".format(reply["registered"])
         reply["registered"] = None
     answers.write(json.dumps(reply) + "\n")
 
 
-async def call(function, request, pool):  # type: ignore[no-untyped-def]
+async def call(
+    function: Callable[..., Any], request: dict[str, Any], pool: ThreadPoolExecutor
+) -> Any:
     arguments = {
         "retry_count": request["retry_count"],
         "timeout": request["timeout_s"],

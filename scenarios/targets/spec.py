@@ -154,7 +154,8 @@ def _location(name: str, kind: str) -> tuple[str, int]:
     if not place or not function.isidentifier():
         known = "reference" if kind == "client" else "simulated"
         raise TargetRefused(
-            f"{name!r} is no {kind} target; use {known}, FILE.py:function, module:function or cmd:ARGV"
+            f"{name!r} is no {kind} target; use {known}, FILE.py:function, module:function "
+            "or cmd:ARGV"
         )
     if place.endswith(".py"):
         path = Path(place).resolve()

@@ -9,15 +9,26 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import aiohttp
 import msgspec
 
-from chaos.capabilities import Broker, Disks, Links, Processes, Requests, Server, Undo
+from chaos.capabilities import (
+    Broker,
+    Disks,
+    Instances,
+    Links,
+    Managers,
+    Processes,
+    Requests,
+    Server,
+    Undo,
+)
 from chaos.proxy import FaultProxy
+from chaos.undo import nothing, once
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets import shim
@@ -35,7 +46,7 @@ from scenarios.targets.spec import (
 from scenarios.worlds.ports import Ports
 from scenarios.worlds.process import ActorProcess
 from scenarios.worlds.wire import WireTap
-from scenarios.worlds.world import EnvironmentFailed
+from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
 READY_POLL_S = 0.03
 HTTP_S_MAX = 3.0
@@ -101,10 +112,13 @@ class LocalWorld:
         if self._server.restartable:
             offered[Processes] = LocalProcesses(self)
             offered[Disks] = LocalDisks(self)
+            offered[Instances] = LocalInstances(self)
         if self._server.has_lab:
             offered[Server] = LocalServer(self)
         if self._server.takes_broker and "broker" in self._scenario.needs:
             offered[Broker] = LocalBroker(self)
+        if "main-api" in self._scenario.needs:
+            offered[Managers] = LocalManagers(self)
         return offered
 
     def running(self, actor: str) -> bool:
@@ -134,7 +148,7 @@ class LocalWorld:
 
     async def until_ready(self, actor: str, timeout_s: float) -> bool:
         if actor in self._scenario.services:
-            return self.running(actor)
+            return await self._is_listening(actor, timeout_s)
         deadline = time.monotonic() + timeout_s
         while time.monotonic() < deadline:
             if await self._is_ready(actor):
@@ -176,6 +190,22 @@ class LocalWorld:
         if self.running(actor):
             self._recorder.note("world", "stop", {"actor": actor})
             await self._processes[actor].stop()
+
+    async def start_second(self, actor: str) -> Undo:
+        """A further process of the actor, on the same port and data, called `<actor>-second`."""
+        second = f"{actor}-second"
+        process = ActorProcess(
+            second,
+            self._argv(actor),
+            log=self._folder / f"{second}.log",
+            cwd=Path.cwd(),
+            environ=self._environ(),
+            on_exit=self._note_exit,
+        )
+        self._processes[second] = process
+        await process.start()
+        self._recorder.note("world", "start", {"actor": second})
+        return once(lambda: self.kill(second))
 
     def pause(self, actor: str) -> None:
         """SIGSTOP."""
@@ -230,6 +260,20 @@ class LocalWorld:
         if actor not in self._port_of:
             self._port_of[actor] = self._ports.take()
         return self._port_of[actor]
+
+    async def _is_listening(self, service: str, timeout_s: float) -> bool:
+        """Whether a service reads requests. A program of its own protocol is not asked: it need
+        not know any but `register`."""
+        if isinstance(self._client, CommandClient):
+            return self.running(service)
+        try:
+            await self._processes[service].ask({"id": 0, "op": "ping"}, timeout_s)
+        except ActorGone as gone:
+            words = self._processes[service].last_words()
+            raise EnvironmentFailed(f"{gone} before it took requests. {words}".strip()) from gone
+        except TimeoutError:
+            return False
+        return True
 
     async def _is_ready(self, actor: str) -> bool:
         path = "/dtms/health" if actor == "dtms" else "/health"
@@ -372,6 +416,34 @@ class LocalDisks:
         shutil.rmtree(self._world.data_folder(actor))
 
 
+class LocalInstances:
+    """Capability `Instances`: the same program once more."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def start_second(self, actor: str) -> Undo:
+        return await self._world.start_second(actor)
+
+
+class LocalManagers:
+    """Capability `Managers`: the control plane of the simulated main API."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def behave(self, mode: str) -> Undo:
+        """From now on the Universal Manager behaves so; undone, it accepts again."""
+        await self._tell(mode)
+        return once(lambda: self._tell("accept"))
+
+    async def _tell(self, mode: str) -> None:
+        body = msgspec.json.encode({"universal": mode})
+        answer = await self._world.http("main-api", "POST", "/_lab/behaviour", body)
+        if answer is None or answer[0] != 200:
+            raise EnvironmentFailed(f"the main API did not take {mode!r}: {answer}")
+
+
 class LocalServer:
     """Capability `Server`: the control plane of the simulated DTMS API."""
 
@@ -382,14 +454,19 @@ class LocalServer:
         """Inflicts the fault now; on a server that is down, from its next start on."""
         if not self._world.running(actor):
             self._world.script_at_next_start(fault)
-            return _nothing
+            return nothing
         answer = await self._world.http(
             actor, "POST", "/_lab/faults", msgspec.json.encode(dict(fault))
         )
         if answer is None or answer[0] != 200 or not isinstance(answer[1], dict):
             raise EnvironmentFailed(f"{actor} did not take the fault {dict(fault)}: {answer}")
         path = f"/_lab/faults/{answer[1]['id']}"
-        return _once(lambda: self._world.http(actor, "DELETE", path))
+
+        async def heal() -> None:
+            # A server that died meanwhile has no faults left to take back.
+            await self._world.http(actor, "DELETE", path)
+
+        return once(heal)
 
 
 class LocalBroker:
@@ -401,7 +478,7 @@ class LocalBroker:
     async def behave(self, mode: str, delay_s: float = 0.0) -> Undo:
         """From now on the broker behaves so; undone, it answers well again."""
         await self._tell({"mode": mode, "delay_s": delay_s})
-        return _once(lambda: self._tell({"mode": "ok", "delay_s": 0.0}))
+        return once(lambda: self._tell({"mode": "ok", "delay_s": 0.0}))
 
     async def open_position(self, ticket: int, position: Mapping[str, object]) -> None:
         """Opens or replaces a position."""
@@ -423,19 +500,3 @@ def _fill(word: str, names: Mapping[str, str]) -> str:
     for name, value in names.items():
         word = word.replace(name, value)
     return word
-
-
-def _once(undo: Callable[[], Awaitable[object]]) -> Undo:
-    done = False
-
-    async def undo_once() -> None:
-        nonlocal done
-        if not done:
-            done = True
-            await undo()
-
-    return undo_once
-
-
-async def _nothing() -> None:
-    """There is nothing to undo."""

@@ -1,0 +1,258 @@
+"""A trading service around the reference core, as a process the lab can talk to and kill.
+
+Speaks the JSON-lines protocol of every client target, and three operations more: `settle` waits
+until nothing is pending, `audit` tells outcomes, alerts and leaks, `via` in `register` says which
+of the core's doors to use. What it logs goes to standard error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from core import helper
+from core.alerts import Alert
+from core.bridge import Accepted, Bridge
+from core.errors import OutboxFailed, RegistrationError, TradeRefused
+from core.events import Level
+from core.outcome import Closed, Outcome, Pending, Registered, Rejected
+from core.production import Core
+from core.recovery import recover
+from core.settings import Policy, Settings
+from core.trade import normalise
+from scenarios.targets.trading import HttpPositions, HttpUniversalManager
+
+EVENTS_MAX = 10_000
+READ_BYTES_MAX = 4 * 1024 * 1024
+
+
+class Notebook:
+    """Keeps what a watching person would have seen: alerts, and events from WARNING on."""
+
+    def __init__(self) -> None:
+        self.alerts: list[dict[str, object]] = []
+        self.events: list[dict[str, object]] = []
+
+    def emit(self, alert: Alert) -> None:
+        """An alert was raised."""
+        told = {"level": alert.level.name, "event": alert.event, "ticket": alert.ticket}
+        if len(self.alerts) < EVENTS_MAX:
+            self.alerts.append({**told, "reason": alert.reason})
+
+    def write(self, line: str) -> int:
+        """An event was logged."""
+        event = json.loads(line)
+        if Level[event["level"]] >= Level.WARNING and len(self.events) < EVENTS_MAX:
+            kept = ("level", "event", "ticket", "reason")
+            self.events.append({name: event.get(name) for name in kept})
+        return sys.stderr.write(line)
+
+
+class Service:
+    """Answers requests; owns the bridge."""
+
+    def __init__(self, bridge: Bridge, notebook: Notebook, api_url: str) -> None:
+        self._bridge = bridge
+        self._notebook = notebook
+        self._api_url = api_url
+        self._level: dict[str, int] = {}
+
+    async def answer(self, request: Mapping[str, object]) -> dict[str, object]:
+        """The answer to one request line."""
+        match request.get("op"):
+            case "register":
+                if not self._level:
+                    self._level = await self._count()
+                return await self._register(request)
+            case "settle":
+                timeout_s = float(str(request["timeout_s"]))
+                settled = self._bridge.call(self._bridge.core.settle(timeout_s))
+                pending = await asyncio.wrap_future(settled)
+                return {"pending": [intent.ticket for intent in pending]}
+            case "audit":
+                return await self._audit()
+            case op:
+                return {"detail": f"there is no operation {op!r}"}
+
+    async def _register(self, request: Mapping[str, object]) -> dict[str, object]:
+        trade = request["trade"]
+        assert isinstance(trade, dict)
+        ticket = request["ticket"]
+        assert isinstance(ticket, int)
+        match request.get("via", "register"):
+            case "helper":
+                registered = await helper.register_trade_with_dtms_api(
+                    ticket,
+                    trade,
+                    int(str(request["retry_count"])),
+                    float(str(request["timeout_s"])),
+                    self._api_url,
+                )
+                return {"registered": registered, "detail": "helper"}
+            case "auto-thread":
+                accepted = await asyncio.to_thread(self._auto, ticket, trade)
+            case "auto" | "auto-loop":
+                accepted = self._auto(ticket, trade)
+            case _:
+                return await self._drive(ticket, trade)
+        return {"registered": accepted, "detail": "auto"}
+
+    def _auto(self, ticket: int, trade: dict[str, object]) -> bool:
+        return helper.auto_register_dtms(ticket, trade)
+
+    async def _drive(self, ticket: int, trade: dict[str, object]) -> dict[str, object]:
+        """Accepts and waits for the outcome, as a service that cares does."""
+        try:
+            submitted: Accepted | Outcome = await asyncio.to_thread(
+                self._bridge.submit, normalise(ticket, trade)
+            )
+        except TradeRefused as error:
+            submitted = Rejected(ticket, str(error))
+        except OutboxFailed as error:
+            return {"registered": False, "detail": f"not accepted: {error}"}
+        if not isinstance(submitted, Accepted):
+            return told(submitted)
+        try:
+            async with asyncio.timeout(self._bridge.core.policy.deadline_s):
+                return told(await asyncio.wrap_future(submitted.outcome))
+        except TimeoutError:
+            return {"registered": None, "detail": "pending"}
+        except RegistrationError as error:
+            return {"registered": None, "detail": str(error)}
+
+    async def _audit(self) -> dict[str, object]:
+        core = self._bridge.core
+        now = await self._count()
+        leaks = {name: max(0, now[name] - self._level.get(name, now[name])) for name in now}
+        return {
+            "pending": [intent.ticket for intent in core.pending()],
+            "outcomes": {str(ticket): state for ticket, state in core.outcomes().items()},
+            "alerts": self._notebook.alerts,
+            "events": self._notebook.events,
+            "leaks": leaks,
+        }
+
+    async def _count(self) -> dict[str, int]:
+        """Tasks in both loops, threads but those of this loop's pool, open files and sockets.
+
+        The pool of kept-alive connections is part of the core: it may hold what its limits say.
+        """
+        await asyncio.sleep(0)
+        gc.collect()
+        tasks = len(asyncio.all_tasks())
+        there = await asyncio.wrap_future(self._bridge.call(_tasks_here()))
+        threads = [t for t in threading.enumerate() if not t.name.startswith("asyncio_")]
+        sockets, files = _descriptors()
+        pooled = self._bridge.core.policy.pool_keepalive
+        return {
+            "tasks": tasks + there,
+            "threads": len(threads),
+            "sockets": max(sockets, pooled),
+            "files": files,
+        }
+
+
+async def _tasks_here() -> int:
+    return len(asyncio.all_tasks())
+
+
+def _descriptors() -> tuple[int, int]:
+    """Open sockets, and everything else that is open."""
+    sockets = files = 0
+    folder = Path("/proc/self/fd")
+    for entry in list(folder.iterdir()) if folder.exists() else ():
+        try:
+            is_socket = str(entry.readlink()).startswith("socket:")
+        except FileNotFoundError:  # the folder's own descriptor, closed by now
+            continue
+        sockets, files = sockets + is_socket, files + (not is_socket)
+    return sockets, files
+
+
+def told(outcome: Outcome) -> dict[str, object]:
+    """An outcome in the protocol's words."""
+    match outcome:
+        case Registered() | Closed():
+            return {"registered": True, "detail": outcome.word.lower()}
+        case Pending(reason=reason):
+            return {"registered": None, "detail": f"pending: {reason}"}
+        case _:
+            reason = outcome.reason
+            return {"registered": False, "detail": f"{outcome.word.lower()}: {reason}"}
+
+
+async def serve(service: Service) -> None:
+    """Until the input ends; requests run beside each other."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(limit=READ_BYTES_MAX)
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    running: set[asyncio.Task[None]] = set()
+
+    async def reply(request: dict[str, object]) -> None:
+        answer = await service.answer(request)
+        sys.stdout.write(json.dumps({"id": request.get("id"), **answer}) + "\n")
+        sys.stdout.flush()
+
+    while line := await reader.readline():
+        task = loop.create_task(reply(json.loads(line)))
+        running.add(task)
+        task.add_done_callback(running.discard)
+    for task in running:
+        task.cancel()
+    await asyncio.gather(*running, return_exceptions=True)
+
+
+def main() -> int:
+    flags = arguments()
+    parts = urlsplit(flags.api_url)
+    settings = Settings(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or 80,
+        policy=Policy.from_mapping(json.loads(flags.policy)),
+    )
+    notebook = Notebook()
+    universal = HttpUniversalManager(flags.main_api_url) if flags.main_api_url else None
+    bridge = Bridge(
+        lambda: Core(
+            settings,
+            outbox=flags.data_dir / "outbox.db",
+            service=flags.name,
+            universal_manager=universal,
+            alert_sinks=(notebook,),
+            event_stream=notebook,  # type: ignore[arg-type]
+        )
+    )
+    helper.install(flags.api_url, bridge)
+    os.environ["DTMS_API_HOST"], os.environ["DTMS_API_PORT"] = settings.host, str(settings.port)
+    if flags.broker_url:
+        # Whatever was executed before a crash, and not yet accepted, is found here.
+        positions = HttpPositions(flags.broker_url)
+        bridge.call(recover(bridge.core, positions)).result()
+    try:
+        asyncio.run(serve(Service(bridge, notebook, flags.api_url)))
+    finally:
+        bridge.close()
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="reference_service")
+    parser.add_argument("--name", required=True)
+    parser.add_argument("--data-dir", type=Path, required=True)
+    parser.add_argument("--api-url", required=True)
+    parser.add_argument("--policy", default="{}")
+    parser.add_argument("--main-api-url")
+    parser.add_argument("--broker-url")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
