@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scenarios.evidence.actors import told
 from scenarios.evidence.exchange import Exchange, exchanges
-from scenarios.evidence.reading import integer, mapping, number
+from scenarios.evidence.reading import integer, mapping, seconds
 from scenarios.history import History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
 
 TOLERANCE_US = 50_000
 """How much later than on the wire a client may notice, and how much shorter a cooldown may be."""
 PROBES_MAX = 1
+THRESHOLD_MAX = 10_000
+"""A breaker that needs more failures than this to open is none."""
 
 
 def breaker_is_silent(history: History) -> Verdict:
@@ -29,26 +32,23 @@ def breaker_is_silent(history: History) -> Verdict:
         return Unknown("only a durable client owes silence")
     policy = mapping(history.header.get("policy"))
     threshold = integer(policy.get("breaker_threshold"))
-    cooldown_s = number(policy.get("breaker_cooldown_s"))
-    timeout_s = number(policy.get("timeout_s"))
+    cooldown_s = seconds(policy.get("breaker_cooldown_s"))
+    timeout_s = seconds(policy.get("timeout_s"))
     if threshold is None or cooldown_s is None or timeout_s is None:
         return Unknown("the history does not say when the breaker opens, and for how long")
     by_service: dict[str, list[Exchange]] = {}
     for exchange in exchanges(history):
         by_service.setdefault(exchange.service, []).append(exchange)
-    verdicts = [
-        _judge(service, silence, sends)
-        for service, sends in by_service.items()
-        for silence in _silences(
-            sends,
-            _Limits(
-                threshold=max(1, threshold),
-                cooldown_us=round(cooldown_s * 1e6),
-                timeout_us=round(timeout_s * 1e6),
-                exits_us=[op.time_us for op in told(history, "exited", service)],
-            ),
+    verdicts: list[Verdict] = []
+    for service, sends in by_service.items():
+        limits = _Limits(
+            threshold=min(max(1, threshold), THRESHOLD_MAX),
+            cooldown_us=round(cooldown_s * 1e6),
+            timeout_us=round(timeout_s * 1e6),
+            exits_us=[op.time_us for op in told(history, "exited", service)],
         )
-    ]
+        begun = [send.call.invoke.time_us for send in sends]
+        verdicts += [_judge(service, s, sends, begun) for s in _silences(sends, limits)]
     return conclude(verdicts) if verdicts else Unknown("nothing failed often enough in a row")
 
 
@@ -74,36 +74,31 @@ def _silences(sends: list[Exchange], limits: _Limits) -> Iterator[_Silence]:
     ended = sorted(
         (s for s in sends if s.ended is not None), key=lambda s: (s.ended_us or 0, s.ended or 0)
     )
-    successes_us = [s.ended_us or 0 for s in ended if not s.failed]
-    streak: list[Exchange] = []
-    opened_us = 0
+    over_us = sorted([*limits.exits_us, *(s.ended_us or 0 for s in ended if not s.failed)])
+    streak: deque[Exchange] = deque(maxlen=limits.threshold)
+    opened_us = last_us = 0
     for send in ended:
-        if streak and any(
-            (streak[-1].ended_us or 0) <= exit_us <= (send.ended_us or 0)
-            for exit_us in limits.exits_us
-        ):
-            streak = []
+        ended_us = send.ended_us or 0
+        if bisect_left(limits.exits_us, last_us) < bisect_right(limits.exits_us, ended_us):
+            streak.clear()
+        last_us = ended_us
         if not send.failed:
-            streak = []
+            streak.clear()
             continue
-        if len(streak) >= limits.threshold and send.call.invoke.time_us < opened_us:
+        if len(streak) == limits.threshold and send.call.invoke.time_us < opened_us:
             continue
         streak.append(send)
         if len(streak) < limits.threshold:
             continue
-        counted = streak[-limits.threshold :]
-        noticed_us = max(s.noticed_us(limits.timeout_us) for s in counted) + TOLERANCE_US
-        opened_us = noticed_us
-        until_us = (send.ended_us or 0) + limits.cooldown_us - TOLERANCE_US
-        over = [t for t in successes_us if t > (counted[0].ended_us or 0)][:1]
-        over += [t for t in limits.exits_us if t > (send.ended_us or 0)][:1]
-        silence = _Silence(noticed_us, min([until_us, *over]), tuple(counted))
-        if silence.until_us > silence.from_us:
-            yield silence
+        opened_us = max(s.noticed_us(limits.timeout_us) for s in streak) + TOLERANCE_US
+        until_us = ended_us + limits.cooldown_us - TOLERANCE_US
+        if (next_over := bisect_right(over_us, streak[0].ended_us or 0)) < len(over_us):
+            until_us = min(until_us, over_us[next_over])
+        if until_us > opened_us:
+            yield _Silence(opened_us, until_us, tuple(streak))
 
 
-def _judge(service: str, silence: _Silence, sends: list[Exchange]) -> Verdict:
-    begun = [send.call.invoke.time_us for send in sends]
+def _judge(service: str, silence: _Silence, sends: list[Exchange], begun: list[int]) -> Verdict:
     first = bisect_right(begun, silence.from_us)
     last = bisect_right(begun, silence.until_us)
     heard = sends[first:last]

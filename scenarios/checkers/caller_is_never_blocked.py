@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scenarios.evidence.actors import told
-from scenarios.evidence.reading import mapping, number
+from scenarios.evidence.reading import mapping, seconds
 from scenarios.evidence.reports import Report, reports
 from scenarios.history import History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
@@ -17,7 +17,7 @@ def caller_is_never_blocked(history: History) -> Verdict:
     asked = reports(history)
     if not asked:
         return Unknown("no registration was asked for")
-    bound_s = number(mapping(history.header.get("bounds")).get("blocked_s"))
+    bound_s = seconds(mapping(history.header.get("bounds")).get("blocked_s"))
     if bound_s is None:
         return Unknown("the history does not say how long a caller may wait")
     pauses = {service: _pauses(history, service) for service in {r.service for r in asked}}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from scenarios.evidence.actors import Restorations
 from scenarios.evidence.exchange import Exchange, exchanges
@@ -50,7 +52,7 @@ def conflict_is_reported(history: History) -> Verdict:
     return conclude(verdicts) if verdicts else Unknown("nobody disagreed about a trade")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Dispute:
     """A ticket, and what everybody said of it. `stored`: what is held, None where unknown."""
 
@@ -70,10 +72,18 @@ class _Dispute:
 
     def refused(self, report: Report) -> bool:
         """Whether a 409 was delivered to the service during the call."""
-        return any(
-            e.status == CONFLICT and e.service == report.service and report.spans(e.begun)
-            for e in self.tries
-        )
+        told = self._told_at.get(report.service, [])
+        place = bisect_right(told, report.call.invoke.index)
+        return place < len(told) and report.spans(told[place])
+
+    @cached_property
+    def _told_at(self) -> dict[str, list[int]]:
+        """When exchanges began that delivered a 409, by service."""
+        told: dict[str, list[int]] = {}
+        for exchange in self.tries:
+            if exchange.status == CONFLICT:
+                told.setdefault(exchange.service, []).append(exchange.begun)
+        return told
 
     def differs(self, report: Report) -> bool:
         """Whether something else is stored than the call gave, and no recovery changed it."""

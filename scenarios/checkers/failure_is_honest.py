@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
+from functools import cached_property
+from operator import itemgetter
 
 from scenarios.evidence.actors import Restorations
 from scenarios.evidence.exchange import Exchange, exchanges
 from scenarios.evidence.final import Final
-from scenarios.evidence.positions import Position, executed, maybe_closed
+from scenarios.evidence.positions import executed, maybe_closed
 from scenarios.evidence.reports import Report, reports, reports_by_ticket
+from scenarios.evidence.spans import Spans
 from scenarios.history import History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
 
@@ -33,74 +37,86 @@ def failure_is_honest(history: History) -> Verdict:
         if exchange.ticket is not None:
             tries.setdefault(exchange.ticket, []).append(exchange)
     by_ticket, positions = reports_by_ticket(history), executed(history)
-    restorations = Restorations.of(history)
-    closed = maybe_closed(history)
-    return conclude(
-        _judge(
-            _Case(
-                report,
-                others=[r for r in by_ticket[report.ticket] if r is not report],
-                tries=tries.get(report.ticket, []),
-                final=final,
-                position=positions.get(report.ticket),
-                restorable=restorations.possible(positions.get(report.ticket)),
-                closed=report.ticket in closed,
-            )
+    restorations, closed = Restorations.of(history), maybe_closed(history)
+    verdicts: list[Verdict] = []
+    for ticket in dict.fromkeys(report.ticket for report in failures):
+        case = _Case(
+            ticket,
+            calls=by_ticket[ticket],
+            tries=tries.get(ticket, []),
+            final=final,
+            restorable=restorations.possible(positions.get(ticket)),
+            closed=ticket in closed,
         )
-        for report in failures
-    )
+        verdicts += [_judge(report, case) for report in case.failed]
+    return conclude(verdicts)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Case:
-    """A failure that was reported, and what else is known of its ticket."""
+    """A ticket about which a failure was reported, and what else is known of it."""
 
-    report: Report
-    others: list[Report]
+    ticket: int
+    calls: list[Report]
     tries: list[Exchange]
     final: Final
-    position: Position | None
     restorable: bool
     closed: bool
 
-    @property
-    def own_tries(self) -> list[Exchange]:
-        report = self.report
-        return [e for e in self.tries if e.service == report.service and report.spans(e.begun)]
+    @cached_property
+    def failed(self) -> list[Report]:
+        return [report for report in self.calls if report.ended == "fail"]
 
-    @property
+    @cached_property
     def others_may_have(self) -> bool:
-        """Whether the trade can be there without this call's doing."""
-        failed = [r for r in (self.report, *self.others) if r.ended == "fail"]
-        return (
-            self.restorable
-            or len(failed) <= len(self.others)
-            or any(
-                e.maybe_carried_out
-                and not any(r.service == e.service and r.spans(e.begun) for r in failed)
-                for e in self.tries
-            )
+        """Whether the trade can be there without the doing of a call that reported failure."""
+        if self.restorable or len(self.failed) < len(self.calls):
+            return True
+        spans = {
+            service: Spans(r.call for r in self.failed if r.service == service)
+            for service in {r.service for r in self.failed}
+        }
+        return any(
+            e.maybe_carried_out
+            and not (e.service in spans and spans[e.service].any_open_at(e.begun))
+            for e in self.tries
         )
 
+    @cached_property
+    def _registered_at(self) -> dict[str, list[tuple[int, Exchange]]]:
+        """Exchanges in which the server registered the ticket, in order, by service."""
+        found: dict[str, list[tuple[int, Exchange]]] = {}
+        for exchange in self.tries:
+            if exchange.server is not None and exchange.server.registered:
+                found.setdefault(exchange.service, []).append((exchange.begun, exchange))
+        return found
 
-def _judge(case: _Case) -> Verdict:
-    report, ticket = case.report, case.report.ticket
-    presence = case.final.presence(ticket)
+    def registered_by(self, report: Report) -> Exchange | None:
+        """The exchange by which the call registered the ticket, if the wire shows one."""
+        done = self._registered_at.get(report.service, [])
+        place = bisect_right(done, report.call.invoke.index, key=itemgetter(0))
+        if place < len(done) and report.spans(done[place][0]):
+            return done[place][1]
+        return None
+
+
+def _judge(report: Report, case: _Case) -> Verdict:
+    ticket, final = case.ticket, case.final
+    presence = final.presence(ticket)
     if presence in ("unread", "unreadable"):
         return Unknown(f"{ticket} was reported as not registered and never read back")
-    evidence = (*report.call.indices, *case.final.indices[:1])
+    evidence = (*report.call.indices, *final.indices[:1])
     if report.conflict:
-        held = case.final.terms(ticket)
+        held = final.terms(ticket)
         if held is None or report.terms is None or not held.same(report.terms) or case.restorable:
             return Valid()
         why = f"{ticket} was reported as a conflict, and what is there is what was given"
         return Invalid(why, evidence, (ticket,))
-    if case.closed or not case.final.there(ticket):
+    if case.closed or not final.there(ticket):
         return Valid()
-    for exchange in case.own_tries:
-        if exchange.server is not None and exchange.server.registered:
-            why = f"{ticket} was reported as not registered, and is there"
-            return Invalid(why, (*evidence, *exchange.call.indices), (ticket,))
-    if case.others_may_have:
+    exchange = case.registered_by(report)
+    if exchange is None and case.others_may_have:
         return Valid()
-    return Invalid(f"{ticket} was reported as not registered, and is there", evidence, (ticket,))
+    shown = exchange.call.indices if exchange is not None else ()
+    why = f"{ticket} was reported as not registered, and is there"
+    return Invalid(why, (*evidence, *shown), (ticket,))

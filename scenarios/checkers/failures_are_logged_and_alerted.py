@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from scenarios.evidence.actors import told
 from scenarios.evidence.exchange import Exchange, exchanges
-from scenarios.evidence.reading import mapping, number
+from scenarios.evidence.reading import mapping, seconds
 from scenarios.evidence.reports import (
     ERROR_AND_ABOVE,
     WARNING_AND_ABOVE,
@@ -33,7 +33,7 @@ def failures_are_logged_and_alerted(history: History) -> Verdict:
     what was told before a service was killed, nor "down for five minutes"."""
     if history.header.get("level") != "durable":
         return Unknown("only a durable client can be asked what it logged")
-    timeout_s = number(mapping(history.header.get("policy")).get("timeout_s"))
+    timeout_s = seconds(mapping(history.header.get("policy")).get("timeout_s"))
     if timeout_s is None:
         return Unknown("the history does not say how long clients wait for an answer")
     told_by, timeout_us = audits(history), round(timeout_s * 1e6)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 
 from scenarios.evidence.actors import told
 from scenarios.evidence.exchange import Exchange, exchanges
 from scenarios.evidence.reading import integer, mapping, number
 from scenarios.evidence.reports import Report, reports
+from scenarios.evidence.spans import Spans
 from scenarios.history import History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
 
@@ -54,24 +56,30 @@ def retry_discipline(history: History) -> Verdict:
     return conclude(findings)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class _Line:
     """One registration as one service pursues it. Sends and calls stand in their order."""
 
     service: str
     ticket: int
-    sends: list[Exchange]
-    calls: list[Report]
     restarts: list[int]
     durable: bool
+    sends: list[Exchange] = field(default_factory=list)
+    calls: list[Report] = field(default_factory=list)
 
-    def open_at(self, index: int) -> int:
-        return sum(call.spans(index) for call in self.calls)
+    @cached_property
+    def spans(self) -> Spans:
+        """To be read when all calls are known."""
+        return Spans(report.call for report in self.calls)
+
+    def restarted_between(self, first: int, last: int) -> int:
+        """How often the service began anew."""
+        return max(0, bisect_left(self.restarts, last) - bisect_right(self.restarts, first))
 
     def interrupted(self, after: int, before: int) -> bool:
         """Whether between the two indices somebody asked anew, or the service began anew."""
-        calls = any(after < call.call.invoke.index < before for call in self.calls)
-        return calls or any(after < index < before for index in self.restarts)
+        again = self.spans.begun_between(after, before)
+        return bool(again or self.restarted_between(after, before))
 
     def follow_ups(self) -> Iterator[tuple[int, Exchange, Exchange]]:
         """Pairs of a send and the next, begun after the first had ended and for no reason but
@@ -84,7 +92,7 @@ class _Line:
             elif self.interrupted(before.begun, after.begun):
                 nth = 0
             else:
-                if self.open_at(before.begun) <= 1 and self.open_at(after.begun) <= 1:
+                if self.spans.open_between(before.begun, after.begun) <= 1:
                     yield nth, before, after
                 nth += 1
 
@@ -103,7 +111,7 @@ def _lines(history: History) -> list[_Line]:
             restarts[service] = [op.index for op in told(history, "start", service)]
         key = (service, ticket)
         if key not in lines:
-            lines[key] = _Line(service, ticket, [], [], restarts[service], durable)
+            lines[key] = _Line(service, ticket, restarts[service], durable)
         return lines[key]
 
     for exchange in exchanges(history, "enable"):
@@ -117,34 +125,25 @@ def _lines(history: History) -> list[_Line]:
 def _attempts(line: _Line, retries: int) -> Iterator[Verdict]:
     """Sends within each call. A durable client may go on with an earlier one at the same time."""
     begun = [send.begun for send in line.sends]
-    for nth, report in enumerate(line.calls):
-        completion = report.call.completion
-        first = bisect_right(begun, report.call.invoke.index)
-        last = len(begun) if completion is None else bisect_right(begun, completion.index)
+    gone_on_since = min(
+        (r.call.completion.index for r in line.calls if r.call.completion and r.ended != "fail"),
+        default=None,
+    )
+    for report in line.calls:
+        since, completion = report.call.invoke.index, report.call.completion
         if completion is None and line.durable:
             continue
-        overlapping = sum(_overlap(report, other) for other in line.calls)
-        unfinished = line.durable and any(
-            other.ended != "fail" and not _overlap(other, report) for other in line.calls[:nth]
-        )
-        restarted = sum(report.spans(index) for index in line.restarts)
+        until = len(begun) and begun[-1] + 1 if completion is None else completion.index
+        first, last = bisect_right(begun, since), bisect_left(begun, until)
+        overlapping = line.spans.open_between(since, until)
+        unfinished = line.durable and gone_on_since is not None and gone_on_since < since
+        restarted = line.restarted_between(since, until)
         allowed = (retries + 1) * (overlapping + unfinished + restarted)
         if last - first > allowed:
-            why = (
-                f"sent {line.ticket} {last - first} times in one call, {allowed} are allowed"
-                if overlapping == 1
-                else f"sent {line.ticket} {last - first} times in {overlapping} overlapping calls, "
-                f"{allowed} are allowed"
-            )
+            where = "one call" if overlapping == 1 else f"{overlapping} overlapping calls"
+            why = f"sent {line.ticket} {last - first} times in {where}, {allowed} are allowed"
             yield line.finding(why, *line.sends[first:last])
             return
-
-
-def _overlap(one: Report, other: Report) -> bool:
-    a, b = one.call, other.call
-    return (b.completion is None or a.invoke.index < b.completion.index) and (
-        a.completion is None or b.invoke.index < a.completion.index
-    )
 
 
 def _after_refusals(line: _Line) -> Iterator[Verdict]:
@@ -176,13 +175,9 @@ def _hot(line: _Line, base_s: float) -> Iterator[Verdict]:
         last = sends[first + HOT_SENDS - 1]
         if last.call.invoke.time_us - begin.call.invoke.time_us > base_us:
             continue
-        efforts = 1 + sum(begin.begun < index < last.begun for index in line.restarts)
-        efforts += sum(
-            report.call.invoke.index < last.begun
-            and (report.call.completion is None or report.call.completion.index > begin.begun)
-            for report in line.calls
-        )
-        allowed = max(1, efforts - 1) * (HOT_SENDS - 1)
+        efforts = line.spans.open_between(begin.begun, last.begun)
+        efforts += line.restarted_between(begin.begun, last.begun)
+        allowed = max(1, efforts) * (HOT_SENDS - 1)
         end_us = begin.call.invoke.time_us + base_us
         burst = [s for s in sends[first : first + allowed + 1] if s.call.invoke.time_us <= end_us]
         if len(burst) > allowed:

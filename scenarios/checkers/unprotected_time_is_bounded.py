@@ -9,7 +9,7 @@ from scenarios.evidence.actors import Restorations
 from scenarios.evidence.exchange import Exchange, exchanges
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import Position, executed, maybe_closed
-from scenarios.evidence.reading import mapping, number
+from scenarios.evidence.reading import mapping, seconds
 from scenarios.evidence.reports import Report, reports_by_ticket
 from scenarios.history import History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
@@ -28,7 +28,7 @@ def unprotected_time_is_bounded(history: History) -> Verdict:
     if not positions:
         return Unknown("no position without a strategy was left open")
     healed_us = history.phase_us("healed")
-    bound_s = number(mapping(history.header.get("bounds")).get("unprotected_s"))
+    bound_s = seconds(mapping(history.header.get("bounds")).get("unprotected_s"))
     if healed_us is None or bound_s is None:
         return Unknown("the history does not say when faults were healed, or what the bound is")
     tries: dict[int, list[Exchange]] = {}

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from math import isfinite
 
 TICKET_DIGITS_MAX = 19
+SECONDS_MAX = 1e9
 EMPTY: Mapping[str, object] = {}
 
 
@@ -23,6 +24,12 @@ def number(value: object) -> float | None:
     except OverflowError:
         return None
     return real if isfinite(real) else None
+
+
+def seconds(value: object) -> float | None:
+    """A duration that somebody can have meant: a number from 0 to SECONDS_MAX."""
+    told = number(value)
+    return told if told is not None and 0 <= told <= SECONDS_MAX else None
 
 
 def text(value: object) -> str | None:

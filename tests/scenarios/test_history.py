@@ -5,7 +5,7 @@ import threading
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.history import (
@@ -44,6 +44,7 @@ JSON = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(JSON, st.none() | st.text())
 def test_any_value_survives_being_written_and_read(value, error):
     op = Op(0, 1, "bot", "ok", "x", value, error)

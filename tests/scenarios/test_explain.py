@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+from scenarios.checkers.acknowledged_is_kept import acknowledged_is_kept
+from scenarios.explain import OPERATIONS_MAX, explain
+from scenarios.history import History, Op
+from scenarios.verdict import Invalid, Unknown, Valid
+
+
+def test_a_violation_ends_with_the_operations_that_show_it(history):
+    told = history(
+        """
+        0.020s bot invoke register 1001 via=auto volume=0.2
+        0.100s bot ok register 1001
+        0.200s desktop invoke register 1002
+        0.862s auditor ok read-all 1001:absent
+        """
+    )
+    verdict = Invalid("1001 was acknowledged and is gone", (1, 2), (1001,))
+    lines = explain("acknowledged_is_kept", verdict, told).splitlines()
+    assert lines[0] == "INVALID acknowledged_is_kept: 1001 was acknowledged and is gone"
+    assert [" ".join(line.split()[:5]) for line in lines[1:]] == [
+        "0.020s bot invoke register 1001",
+        "0.100s bot ok register 1001",
+    ]
+    assert "via=auto" in lines[1]
+
+
+def test_evidence_that_a_checker_gave_is_found_again(history):
+    told = history(
+        "0.1s bot/0 invoke register 1001\n 0.2s bot/0 ok register 1001\n"
+        "9s auditor ok read-all 1001:absent"
+    )
+    text = explain("acknowledged_is_kept", acknowledged_is_kept(told), told)
+    assert [line.split()[0] for line in text.splitlines()[1:]] == ["0.100s", "0.200s", "9.000s"]
+
+
+def test_without_evidence_all_about_the_tickets_is_told(history):
+    told = history("1s bot invoke register 1001\n 2s bot ok register 1001\n 3s bot invoke x 1002")
+    lines = explain("x", Invalid("why", (), (1001,)), told).splitlines()
+    assert len(lines) == 3
+
+
+def test_the_number_of_operations_is_bounded(history):
+    told = history("\n".join(f"{n}s bot ok register 1001" for n in range(100)))
+    lines = explain("x", Invalid("why", tuple(range(1, 101))), told).splitlines()
+    assert len(lines) == OPERATIONS_MAX + 2
+    assert f"   ... {100 - OPERATIONS_MAX} more operations" in lines
+    assert "0.000s" in lines[1]
+    assert "99.000s" in lines[-1]
+
+
+def test_an_error_and_a_long_value_stay_on_one_bounded_line():
+    op = Op(0, 1_500_000, "bot/0", "info", "register", {"a": "x\ny" * 500}, "no\nanswer")
+    lines = explain("x", Invalid("two\nlines", (0,)), History((op,))).splitlines()
+    assert lines[0] == "INVALID x: two lines"
+    assert len(lines) == 2
+    assert len(lines[1]) < 200
+    assert lines[1].endswith("(no answer)")
+
+
+def test_unknown_and_valid_are_told_in_a_line():
+    assert explain("x", Unknown("nothing to check"), History(())) == "UNKNOWN x: nothing to check"
+    assert explain("x", Valid(), History(())) == "VALID x"
