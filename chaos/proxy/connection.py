@@ -285,12 +285,12 @@ class Connection:
         flight.reader.feed(data)
         if not flight.streams:
             flight.raw.append(data)
+            if flight.reader.opaque or flight.reader.oversized:
+                data = self._pass_on_unread(flight)
         if flight.reader.done:
             self._answered(flight, data)
         elif flight.streams:
             self._down.feed(data)
-        elif flight.reader.opaque:
-            self._pass_on_unread(flight)
 
     def _answered(self, flight: Flight, data: bytes) -> None:
         """The server's answer is whole; `data` is the end of it."""
@@ -322,12 +322,15 @@ class Connection:
         else:
             self._deliver(verdict.answer.deliver(answer))
 
-    def _pass_on_unread(self, flight: Flight) -> None:
-        """What cannot be read as an answer cannot be changed; a lost one stays lost."""
-        if not (isinstance(flight.verdict, Forward) and isinstance(flight.verdict.answer, Lose)):
-            flight.streams = True
-            self._down.feed(b"".join(flight.raw))
+    def _pass_on_unread(self, flight: Flight) -> bytes:
+        """What cannot be kept and read as an answer cannot be changed: what is to be passed on of
+        it. A lost answer stays lost."""
+        raw = b"".join(flight.raw)
         flight.raw.clear()
+        if isinstance(flight.verdict, Forward) and isinstance(flight.verdict.answer, Lose):
+            return b""
+        flight.streams = True
+        return raw
 
     def _deliver(self, delivery: Delivery) -> None:
         flight = self._flight
@@ -414,7 +417,7 @@ class Connection:
                 self._answered(flight, b"")
                 return
             if not flight.streams:
-                self._pass_on_unread(flight)
+                self._down.feed(self._pass_on_unread(flight))
             self._end(None, why)
         if reset and (flight is None or flight.stage is not Stage.ANSWERING):
             self.reset(why)

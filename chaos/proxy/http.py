@@ -95,11 +95,15 @@ class RequestReader:
 
 
 class AnswerReader:
-    """One answer; informational ones (1xx) before it are passed over."""
+    """One answer; informational ones (1xx) before it are passed over.
+
+    Of a body over MESSAGE_BYTES_MAX only the beginning is kept: the answer is `oversized`.
+    """
 
     def __init__(self, method: str) -> None:
         self.done = False
         self.opaque = False
+        self.oversized = False
         self._bodiless = method == "HEAD"
         self._parser = httptools.HttpResponseParser(self)
         self._clear()
@@ -148,12 +152,12 @@ class AnswerReader:
         if self.done:
             return
         self._size += len(body)
-        self.opaque = self._size > MESSAGE_BYTES_MAX
-        if not self.opaque:
+        self.oversized = self._size > MESSAGE_BYTES_MAX
+        if not self.oversized:
             self._body.append(body)
 
     def on_message_complete(self) -> None:
         if self._headed:
-            self.done = self.done or not self.opaque
-        elif not self.done:
+            self.done = True
+        else:
             self._clear()

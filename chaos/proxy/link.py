@@ -85,6 +85,7 @@ class Link:
     async def open(self, host: str, port: int) -> int:
         """Reserves the port, 0 for any, and listens; the port. Raises `OSError`."""
         self._reserved = bound(host, port)
+        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         await self._listen()
         return self.port
 

@@ -27,7 +27,8 @@ class Exchange:
 class Answer:
     """An answer that came, or went out, whole.
 
-    `body` is the decoded JSON, or the text where it is none, None where it is empty.
+    `body` is the decoded JSON, or the text where it is none, None where it is empty; of a body over
+    MESSAGE_BYTES_MAX it is the beginning.
     """
 
     status: int
