@@ -34,8 +34,8 @@ T = TypeVar("T")
 class Accepted:
     """The intent is durable: it will be registered, or alerted.
 
-    `outcome` may be awaited: it tells the end of the intent, never that it is pending, and fails
-    with `RegistrationError` where the core was closed before the end.
+    `outcome` may be awaited: it tells the end of the intent, or Pending once attempts were used
+    up in vain, and fails with `RegistrationError` where the core was closed before.
     """
 
     ticket: int

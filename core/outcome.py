@@ -49,10 +49,14 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Not known yet; it stays in the outbox and is gone on with."""
+    """Not known yet; it stays in the outbox and is gone on with.
+
+    `tried`: the attempts of this drive are used up; else it only waits for its turn.
+    """
 
     ticket: int
     reason: str
+    tried: bool = False
     word: ClassVar[str] = "PENDING"
     final: ClassVar[bool] = False
 

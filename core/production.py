@@ -16,7 +16,6 @@ from typing import Literal, Self, TextIO
 
 from prometheus_client import CollectorRegistry
 
-from core.aiohttp_api import AiohttpApi
 from core.alerts import Alert, Alerts, AlertSink
 from core.clock import Clock
 from core.errors import OutboxFailed
@@ -28,7 +27,7 @@ from core.outcome import Conflict, Outcome, Pending, Registered
 from core.ownership import LocalEngine, UniversalManager, offer
 from core.port import DtmsApi
 from core.registrar import Limits, Registrar
-from core.resumption import Resumption
+from core.resumption import Resumption, Spacing
 from core.retry import RetryPolicy
 from core.routing import Manager, Route, route
 from core.settings import Settings
@@ -102,6 +101,8 @@ class Core:
         self._awaited: dict[int, asyncio.Future[Outcome]] = {}
         self._unwritten: Counter[int] = Counter()
         self._resuming: asyncio.Task[None] | None = None
+        spacing = RetryPolicy(0, self.policy.base_s, self.policy.factor, self.policy.cap_s)
+        self._spacing = Spacing(spacing, draw)
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -149,8 +150,9 @@ class Core:
     async def accept(
         self, trade: Trade, limits: Limits | None = None
     ) -> Conflict | asyncio.Future[Outcome]:
-        """Makes the intent durable and starts its drive, which this core owns; what comes back
-        tells the end of the intent, however many drives that takes."""
+        """Makes the intent durable and starts its drive, which this core owns. What comes back
+        tells the end of the intent, or Pending once attempts were used up in vain; waiting for
+        readiness or the breaker uses up none."""
         stored = await asyncio.wrap_future(self._outbox.put(trade, self.new_id()))
         return self.begin(stored, limits)
 
@@ -161,7 +163,7 @@ class Core:
     def begin(
         self, stored: Stored | Contradicted, limits: Limits | None = None
     ) -> Conflict | asyncio.Future[Outcome]:
-        """Starts, or joins, the drive of a durable intent; what comes back tells its end."""
+        """Starts, or joins, the drive of a durable intent; what comes back is `accept`'s."""
         intent = stored.intent
         if isinstance(stored, Contradicted):
             reason = "this service has registered other data under the ticket"
@@ -184,7 +186,8 @@ class Core:
         self._outbox.conclude(outcome).add_done_callback(
             lambda written: loop.call_soon_threadsafe(self._note_written, ticket, written)
         )
-        if outcome.final and (end := self._awaited.pop(ticket, None)) and not end.done():
+        told = outcome.tried if isinstance(outcome, Pending) else True
+        if told and (end := self._awaited.pop(ticket, None)) and not end.done():
             end.set_result(outcome)
 
     def pending(self) -> tuple[Intent, ...]:
@@ -220,6 +223,8 @@ class Core:
     def _make_api(self) -> DtmsApi:
         settings, policy = self._settings, self._settings.policy
         if self._adapter == "aiohttp":
+            from core.aiohttp_api import AiohttpApi  # a quarter of the start-up of who needs none
+
             return AiohttpApi(
                 settings.api_url,
                 now=self._clock.now,
@@ -240,12 +245,14 @@ class Core:
             due=self._due,
             ready=self._registrar.is_ready,
             drive=self._resume,
-            policy=RetryPolicy(0, policy.base_s, policy.factor, policy.cap_s),
+            spacing=self._spacing,
             interval_s=policy.resume_interval_s,
             window_max=policy.pool_connections,
             clock=self._clock,
-            draw=self._draw,
         )
+
+    def _busy(self) -> bool:
+        return bool(self._due() or self._driving or self._unwritten)
 
     def _due(self) -> tuple[Intent, ...]:
         """What nobody drives, and what no outcome on its way to the disk ends already."""
@@ -267,7 +274,14 @@ class Core:
         return running
 
     async def _take(self, intent: Intent, limits: Limits | None) -> Outcome:
-        outcome = await self._route(intent, limits)
+        try:
+            outcome = await self._route(intent, limits)
+        except Exception as error:  # noqa: BLE001 - a defect must not cost the trade: tried again
+            reason = f"{type(error).__name__}: {error}"
+            self.alerts.raise_alert(Alert(Level.ERROR, "drive_failed", intent.ticket, reason))
+            outcome = Pending(intent.ticket, reason)
+        if isinstance(outcome, Pending):
+            self._spacing.on_failure(intent.ticket, self._clock.monotonic())
         self.conclude(outcome)
         return outcome
 

@@ -133,7 +133,7 @@ class Registrar:
                 return outcome
             step = self._next_step(drive)
             if isinstance(step, GiveUp):
-                return Pending(drive.intent.ticket, f"{step.reason}: {drive.reason}")
+                return _pending(drive, f"{step.reason}: {drive.reason}")
             await self._clock.sleep(step.seconds)
 
     def _next_step(self, drive: _Drive) -> Wait | GiveUp:
@@ -155,14 +155,14 @@ class Registrar:
         if not readiness.ready:
             drive.reason = readiness.reason
             if not self.may_send():
-                return Pending(drive.intent.ticket, f"the breaker is open: {readiness.reason}")
+                return _pending(drive, f"the breaker is open: {readiness.reason}")
             return None
         now = self._clock.monotonic()
         if drive.failures and not self._budget.try_spend(now):
             self._metrics.retries_denied.inc()
-            return Pending(drive.intent.ticket, f"the retry budget is spent: {drive.reason}")
+            return _pending(drive, f"the retry budget is spent: {drive.reason}")
         if not self.breaker.allow(now):
-            return Pending(drive.intent.ticket, "the breaker is open")
+            return _pending(drive, "the breaker is open")
         if not drive.failures:
             self._budget.on_first_send(now)
         if drive.acknowledged is not None:
@@ -339,3 +339,7 @@ class Registrar:
             reason=getattr(outcome, "reason", ""),
             seconds=round(took_s, 6),
         )
+
+
+def _pending(drive: _Drive, reason: str) -> Pending:
+    return Pending(drive.intent.ticket, reason, tried=drive.failures > 0)

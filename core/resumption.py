@@ -59,7 +59,7 @@ class Resumption:
     """Every `interval_s`, and at once when woken: drives what is due.
 
     `due` names the pending intents that nobody drives; `ready` tells whether the API would take
-    them; `drive` says whether an intent came to its end.
+    them; `drive` says whether an intent came to its end; `spacing` knows which must wait.
     """
 
     def __init__(
@@ -68,11 +68,10 @@ class Resumption:
         due: Callable[[], tuple[Intent, ...]],
         ready: Callable[[], Awaitable[bool]],
         drive: Callable[[Intent], Awaitable[bool]],
-        policy: RetryPolicy,
+        spacing: Spacing,
         interval_s: float,
         window_max: int,
         clock: Clock,
-        draw: Callable[[], float],
     ) -> None:
         self._due = due
         self._ready = ready
@@ -80,7 +79,7 @@ class Resumption:
         self._interval_s = interval_s
         self._clock = clock
         self._window = Window(window_max)
-        self._spacing = Spacing(policy, draw)
+        self._spacing = spacing
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -99,8 +98,5 @@ class Resumption:
         if not chosen or not await self._ready():
             return False
         ended = await asyncio.gather(*(self._drive(intent) for intent in chosen))
-        for intent, is_final in zip(chosen, ended, strict=True):
-            if not is_final:
-                self._spacing.on_failure(intent.ticket, self._clock.monotonic())
         self._window.after(all(ended))
         return all(ended)

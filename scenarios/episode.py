@@ -212,6 +212,9 @@ class Episode:
         self._tickets.add(position.ticket)
         if "broker" in self._scenario.needs:
             await self._until_running("broker")
+        # Noted first: a recovery may find the position before the broker's answer is back.
+        self._recorder.note("broker", "execute", asdict(position))
+        if "broker" in self._scenario.needs:
             body = {
                 "symbol": position.symbol,
                 "direction": position.direction,
@@ -221,7 +224,6 @@ class Episode:
                 "take_profit": position.take_profit,
             }
             await self._tell_broker("PUT", position.ticket, body)
-        self._recorder.note("broker", "execute", asdict(position))
 
     async def _close_position(self, ticket: int) -> None:
         if "broker" in self._scenario.needs:

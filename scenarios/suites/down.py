@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from chaos.faults import Kill, Refuse, Restart
+from chaos.faults import DropRequest, Kill, Refuse, Restart
 from chaos.schedule import Scheduled, during, every
 from scenarios.scenario import Bounds, Family, Scenario, StartUp, always
 from scenarios.suites.promises import NOTICED, REGISTERED
@@ -58,7 +58,7 @@ DOWN = (
         family=Family.DOWN,
         proves="Down for long, the breaker opens and the client is silent but for single probes.",
         workload=steady(("bot",), trades=20, over_s=4.0),
-        faults=always(during(0.2, 5.0, Refuse("bot->dtms"))),
+        faults=always(during(0.2, 5.0, DropRequest("bot->dtms", op="any", how="reset"))),
         faults_last_s=5.2,
         checkers=(*REGISTERED, *NOTICED, "breaker_is_silent"),
     ),

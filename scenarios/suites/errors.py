@@ -12,6 +12,7 @@ from scenarios.suites.promises import NOTICED, REGISTERED
 from scenarios.workload import BadInput, Blotter, Execute, Lane, Register, steady
 
 TWO = ("bot", "desktop")
+NO_SUCCESS = '{"success": false}'
 
 
 def bad_then_good(random: Random) -> tuple[Lane, ...]:
@@ -99,13 +100,9 @@ ERRORS = (
         proves="200 with success false is no success.",
         workload=steady(("bot",), trades=4, over_s=1.0),
         faults=always(
-            during(
-                0.0,
-                1.5,
-                AnswerFor("bot->dtms", op="enable", status=200, body='{"success": false}'),
-            )
+            during(0.0, 2.0, FailFirst("bot->dtms", first=2, status=200, body=NO_SUCCESS))
         ),
-        faults_last_s=1.5,
+        faults_last_s=2.0,
         checkers=REGISTERED,
         demands="helper",
     ),
@@ -116,17 +113,12 @@ ERRORS = (
         workload=steady(("bot",), trades=4, over_s=1.0),
         faults=always(
             during(
-                0.0,
-                0.8,
-                AnswerFor("bot->dtms", op="enable", status=200, body='{"success": "true"}'),
+                0.0, 0.7, FailFirst("bot->dtms", first=2, status=200, body='{"success": "true"}')
             ),
-            during(
-                0.8,
-                1.6,
-                AnswerFor("bot->dtms", op="enable", status=200, body='{"success": 1}'),
-            ),
+            during(0.7, 1.4, FailFirst("bot->dtms", first=2, status=200, body='{"success": 1}')),
+            during(1.4, 2.0, FailFirst("bot->dtms", first=1, status=200, body="{}")),
         ),
-        faults_last_s=1.6,
+        faults_last_s=2.0,
         checkers=REGISTERED,
         demands="helper",
     ),

@@ -50,6 +50,7 @@ from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
 READY_POLL_S = 0.03
 HTTP_S_MAX = 3.0
+INSIST_S_MAX = 10.0
 GARBAGE = b"\xde\xad\xbe\xef" * 1024
 """What a corrupted store starts with."""
 
@@ -87,6 +88,7 @@ class LocalWorld:
         self._next_faults: list[Mapping[str, object]] = [*scenario.server.lab_faults]
         self._proxy = FaultProxy(seed=seed, tap=WireTap(recorder))
         self._http: aiohttp.ClientSession | None = None
+        self._closing = False
 
     async def __aenter__(self) -> LocalWorld:
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -179,6 +181,17 @@ class LocalWorld:
         except msgspec.DecodeError:
             return answer.status, None
 
+    async def insist(self, actor: str, method: str, path: str, body: bytes | None) -> None:
+        """A request that must be taken, by an actor that may still be starting.
+
+        Raises `EnvironmentFailed` after INSIST_S_MAX.
+        """
+        deadline = time.monotonic() + INSIST_S_MAX
+        while (answer := await self.http(actor, method, path, body)) is None or answer[0] >= 300:
+            if time.monotonic() > deadline:
+                raise EnvironmentFailed(f"{actor} did not take {method} {path}: {answer}")
+            await asyncio.sleep(READY_POLL_S)
+
     async def kill(self, actor: str) -> None:
         """kill -9. Nothing happens to an actor that is not running."""
         if self.running(actor):
@@ -230,6 +243,7 @@ class LocalWorld:
         return folder
 
     async def aclose(self) -> None:
+        self._closing = True
         watching = list(self._watching)
         for task in watching:
             task.cancel()
@@ -288,6 +302,8 @@ class LocalWorld:
             await asyncio.sleep(READY_POLL_S)
 
     def _note_exit(self, process: ActorProcess) -> None:
+        if self._closing:
+            return
         value: dict[str, object] = {"actor": process.actor, "exit_status": process.exit_status}
         if process.rubbish:
             value["rubbish_lines"] = process.rubbish
@@ -439,9 +455,7 @@ class LocalManagers:
 
     async def _tell(self, mode: str) -> None:
         body = msgspec.json.encode({"universal": mode})
-        answer = await self._world.http("main-api", "POST", "/_lab/behaviour", body)
-        if answer is None or answer[0] != 200:
-            raise EnvironmentFailed(f"the main API did not take {mode!r}: {answer}")
+        await self._world.insist("main-api", "POST", "/_lab/behaviour", body)
 
 
 class LocalServer:
@@ -491,9 +505,7 @@ class LocalBroker:
 
     async def _tell(self, behaviour: Mapping[str, object]) -> None:
         body = msgspec.json.encode(dict(behaviour))
-        answer = await self._world.http("broker", "POST", "/_lab/behaviour", body)
-        if answer is None or answer[0] != 200:
-            raise EnvironmentFailed(f"the broker did not take {dict(behaviour)}: {answer}")
+        await self._world.insist("broker", "POST", "/_lab/behaviour", body)
 
 
 def _fill(word: str, names: Mapping[str, str]) -> str:
