@@ -85,6 +85,7 @@ class Link:
     async def open(self, host: str, port: int) -> int:
         """Reserves the port, 0 for any, and listens; the port. Raises `OSError`."""
         self._reserved = bound(host, port)
+        # With this left on, anybody could bind the port while nobody listens on it.
         self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
         await self._listen()
         return self.port

@@ -181,7 +181,7 @@ async def proxy(server: EchoServer, memory: Memory) -> AsyncIterator[FaultProxy]
 
 @pytest.fixture
 async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(verify=False) as http:
         yield http
 
 

@@ -202,7 +202,7 @@ async def test_refusing_can_leave_open_connections_alone(
     await bot.enable(1)
     await Refuse(LINK, cut=False).inflict(proxy)
     assert (await bot.enable(2)).status_code == 200
-    async with httpx.AsyncClient() as other:
+    async with httpx.AsyncClient(verify=False) as other:
         with pytest.raises(httpx.ConnectError):
             await caller(other, bot.url).enable(3)
 
@@ -302,7 +302,7 @@ async def test_an_undone_link_fault_is_gone(
     undo = await fault.inflict(proxy)
     await undo()
     await undo()
-    async with httpx.AsyncClient() as fresh:
+    async with httpx.AsyncClient(verify=False) as fresh:
         for ticket in (1, 2):
             answer = await caller(fresh, f"http://127.0.0.1:{port}").enable(ticket)
             assert answer.status_code == 200

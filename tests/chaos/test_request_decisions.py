@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chaos.answer import HttpAnswer
@@ -89,6 +89,7 @@ def test_a_fault_for_one_attempt_passes_the_others(request: RequestView, draw: D
     assert (fault.decide(request, 0, draw) == PASS) == (request.attempt != 3)
 
 
+@settings(max_examples=10)
 @given(draws)
 def test_two_kinds_of_fault_decide_about_a_request_independently(draw: Draw) -> None:
     tickets = [replace(REQUEST, ticket=n) for n in range(200)]
