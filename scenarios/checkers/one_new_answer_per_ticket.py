@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenarios.checkers.registered_at_most_once import new_answers, repeated
 from scenarios.evidence.actors import Restorations
-from scenarios.evidence.exchange import Exchange, exchanges
+from scenarios.evidence.exchange import Exchange, deliveries
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import close_calls, executed
 from scenarios.history import History
@@ -21,7 +21,7 @@ def one_new_answer_per_ticket(history: History) -> Verdict:
     closes, positions = close_calls(history), executed(history)
     restorations, new = Restorations.of(history), new_answers(history)
     sent: dict[int, list[Exchange]] = {}
-    for exchange in exchanges(history, "enable"):
+    for exchange in deliveries(history, "enable"):
         if exchange.ticket is not None:
             sent.setdefault(exchange.ticket, []).append(exchange)
 

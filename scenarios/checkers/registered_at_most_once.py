@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from scenarios.evidence.exchange import Exchange, exchanges
+from scenarios.evidence.exchange import Exchange, deliveries
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import close_calls
 from scenarios.history import Call, History
@@ -30,7 +30,7 @@ def registered_at_most_once(history: History) -> Verdict:
 def new_answers(history: History) -> dict[int, list[Exchange]]:
     """Exchanges in which the server registered a ticket and called it new, by ticket."""
     new: dict[int, list[Exchange]] = {}
-    for exchange in exchanges(history, "enable"):
+    for exchange in deliveries(history, "enable"):
         answer = exchange.server
         if exchange.ticket is not None and answer and answer.registered and answer.is_new:
             new.setdefault(exchange.ticket, []).append(exchange)

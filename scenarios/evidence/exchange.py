@@ -97,9 +97,17 @@ class Exchange:
         return self.call.completion.time_us if self.call.completion is not None else None
 
 
-def exchanges(history: History, *fs: str) -> tuple[Exchange, ...]:
-    """Exchanges with the DTMS API in the order they began; all, or those of the named kinds."""
-    calls = history.calls(service="wire") if len(fs) != 1 else history.calls(fs[0], service="wire")
+def deliveries(history: History, f: str) -> tuple[Exchange, ...]:
+    """What reached the server: the exchanges, and the copies that the network made of them."""
+    return exchanges(history, f) + exchanges(history, f, carrier="network")
+
+
+def exchanges(history: History, *fs: str, carrier: str = "wire") -> tuple[Exchange, ...]:
+    """Exchanges with the DTMS API in the order they began; all, or those of the named kinds.
+
+    `wire` carried what services sent; `network` delivered it once more, which no service sees.
+    """
+    calls = history.calls(fs[0] if len(fs) == 1 else None, service=carrier)
     found = []
     for call in calls:
         link = text(call.invoke.get("link")) or ""

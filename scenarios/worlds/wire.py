@@ -8,7 +8,8 @@ from scenarios.history import Invocation, Recorder
 
 class WireTap:
     """Records each exchange: `ok` an answer was delivered, `info` none was, `fail` the request
-    certainly never reached the server."""
+    certainly never reached the server. Copies that a fault delivers are the process `network`'s:
+    no service sent them, and none gets their answers."""
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
@@ -23,8 +24,8 @@ class WireTap:
         """What the server said stands in the end of the exchange."""
 
     def on_copy(self, exchange: Exchange, answer: Answer | None) -> None:
-        value = {**_about(exchange), "copy": True, **_server(answer)}
-        call = self._recorder.invoke("wire", exchange.request.op, value)
+        value = {**_about(exchange), "fault": "duplicate-request", **_server(answer)}
+        call = self._recorder.invoke("network", exchange.request.op, value)
         if answer is None:
             call.info(value, "an extra delivery without an answer")
         else:
