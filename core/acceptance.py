@@ -85,9 +85,11 @@ def judge_enable(trade: Trade, answer: Answer) -> Accepted | Refused | Conflicti
         return Conflicting(_message(answer) or "another payload is registered under this ticket")
     if status in RETRYABLE_STATUSES or status >= 500:
         return Retryable(f"status {status}", answer.retry_after_s)
-    if status != 200:
-        # A redirect is nothing the API ever sends; what it leads to cannot be trusted.
+    if 400 <= status:
         return Refused(f"status {status}: {_message(answer)}".rstrip(": "))
+    if status != 200:
+        # A redirect or another 2xx is nothing the API ever sends: it says neither yes nor no.
+        return Retryable(f"status {status}", answer.retry_after_s)
     body = answer.body
     if not isinstance(body, Mapping):
         return Retryable("the answer is not a JSON object")
@@ -117,6 +119,17 @@ def judge_lookup(trade: Trade, answer: Answer) -> Present | Absent | Differs | U
     if wrong is not None:
         return Differs(f"{wrong} is {stored.get(_STORED_NAMES[wrong])!r} there")
     return Present(_state(body, stored))
+
+
+def judge_state(ticket: int, answer: Answer) -> str | None:
+    """The state that a read-back tells of a ticket, whatever its data; None where it tells none."""
+    body = answer.body
+    stored = body.get("trade_info") if isinstance(body, Mapping) else None
+    if answer.status != 200 or not isinstance(body, Mapping) or not isinstance(stored, Mapping):
+        return None
+    if type(stored.get("ticket")) is not int or stored["ticket"] != ticket:
+        return None
+    return _state(body, stored) or None
 
 
 def judge_health(answer: Answer) -> Readiness:

@@ -55,7 +55,7 @@ class Alerts:
             self.raise_alert(Alert(Level.ERROR, "registrations_failing", ticket, reason))
         if down_s > CRITICAL_AFTER_S and not self._critical:
             self._critical = True
-            reason = f"the DTMS API has not answered for {down_s:.0f} s"
+            reason = f"the DTMS API has taken no registration for {down_s:.0f} s"
             self.raise_alert(Alert(Level.CRITICAL, "api_down", None, reason))
 
     def on_success(self) -> None:

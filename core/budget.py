@@ -29,13 +29,14 @@ class RetryBudget:
     def try_spend(self, now: float) -> bool:
         """Whether one more retry may be sent now; if so it is counted."""
         allowed = max(float(self._minimum), self._ratio * _total(self._firsts, now))
-        if _total(self._retries, now) + 1 > allowed:
+        if _total(self._retries, now, BUCKET_S) + 1 > allowed:
             return False
         _count(self._retries, now)
         return True
 
 
 def _count(buckets: deque[list[float]], now: float) -> None:
+    _forget(buckets, now - WINDOW_S - BUCKET_S)
     start = now // BUCKET_S * BUCKET_S
     if buckets and buckets[-1][0] == start:
         buckets[-1][1] += 1
@@ -43,7 +44,14 @@ def _count(buckets: deque[list[float]], now: float) -> None:
         buckets.append([start, 1])
 
 
-def _total(buckets: deque[list[float]], now: float) -> float:
-    while buckets and buckets[0][0] + BUCKET_S <= now - WINDOW_S:
-        buckets.popleft()
+def _total(buckets: deque[list[float]], now: float, beyond_s: float = 0.0) -> float:
+    """The bucket that the window's edge cuts counts as a whole or not at all, by `beyond_s`:
+    for retries it counts, for first sends it does not, so that the bound is never passed."""
+    oldest = now - WINDOW_S - beyond_s
+    _forget(buckets, oldest)
     return sum(count for _start, count in buckets)
+
+
+def _forget(buckets: deque[list[float]], oldest: float) -> None:
+    while buckets and buckets[0][0] < oldest:
+        buckets.popleft()

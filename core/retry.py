@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 EXPONENT_MAX = 64
-"""Beyond it every policy is at its cap; keeps the power finite."""
+"""Beyond it every policy is at its cap; with a factor of at most 100 the power stays finite."""
 
 
 @dataclass(frozen=True, slots=True)

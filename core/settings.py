@@ -52,15 +52,11 @@ class Policy:
         for name, value in values.items():
             if name not in known:
                 raise SettingsError(f"policy has no {name!r}; it has {', '.join(known)}")
-            default = known[name].default
-            if isinstance(default, bool) or isinstance(value, bool):
-                good = isinstance(value, bool) and isinstance(default, bool)
-            elif isinstance(default, int):
-                good = isinstance(value, int) and value >= 0
+            if name not in _POLICY_BOUNDS:
+                if not isinstance(value, bool):
+                    raise SettingsError(f"policy {name} is {value!r}; it must be true or false")
             else:
-                good = isinstance(value, int | float) and math.isfinite(value) and value >= 0
-            if not good:
-                raise SettingsError(f"policy {name} cannot be {value!r}")
+                _check_bounds(name, value, whole=isinstance(known[name].default, int))
             taken[name] = value
         return replace(cls(), **taken)  # type: ignore[arg-type]
 
@@ -91,7 +87,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
 
     Raises `SettingsError` for a value that cannot be meant.
     """
-    given: dict[str, object] = dict(_read(file)) if file is not None and file.exists() else {}
+    given: dict[str, object] = dict(_read(file)) if file is not None else {}
     given.update({name: environ[name] for name in _READERS if name in environ})
     values = {name: _READERS[name](name, value) for name, value in given.items()}
     driven = {
@@ -105,8 +101,10 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
 def _read(file: Path) -> Mapping[str, object]:
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SettingsError(f"{file} cannot be read: {error}") from error
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise SettingsError(f"{file} cannot be read as JSON: {error}") from error
     if not isinstance(content, dict):
         raise SettingsError(f"{file} must hold a JSON object")
     unknown = sorted(set(content) - set(_READERS))
@@ -115,12 +113,22 @@ def _read(file: Path) -> Mapping[str, object]:
     return content
 
 
+def _check_bounds(name: str, value: object, *, whole: bool) -> None:
+    low, high = _POLICY_BOUNDS[name]
+    kinds = int if whole else int | float
+    if isinstance(value, bool) or not isinstance(value, kinds) or not low <= value <= high:
+        kind = "a whole number" if whole else "a number"
+        allowed = f"it must be {kind} from {low:g} to {high:g}"
+        raise SettingsError(f"policy {name} is {value!r}; {allowed}")
+
+
 def _host(name: str, value: object) -> str:
     if isinstance(value, str):
         try:
             return str(ipaddress.ip_address(value))
         except ValueError:
-            if HOSTNAME.match(value):
+            # Nothing but numbers and dots is an address, and this one is mistyped.
+            if HOSTNAME.match(value) and not value.rpartition(".")[2].isdigit():
                 return value
     raise SettingsError(f"{name} is {value!r}; it must be a host name or an IP address")
 
@@ -138,7 +146,8 @@ def _whole(low: int, high: int) -> Callable[[str, object], int]:
 def _seconds(low: float, high: float) -> Callable[[str, object], float]:
     def read(name: str, value: object) -> float:
         try:
-            number = float(str(value)) if not isinstance(value, bool) else math.nan
+            text = str(value)
+            number = math.nan if isinstance(value, bool) or "_" in text else float(text)
         except ValueError:
             number = math.nan
         if math.isfinite(number) and low <= number <= high:
@@ -190,4 +199,21 @@ _FIELDS = {
     "DTMS_RATE_LIMIT_ENABLED": "rate_limit_enabled",
     "DTMS_USE_API_FALLBACK": "use_api_fallback",
     "DTMS_DISABLE_LOCAL_INIT": "disable_local_init",
+}
+
+_POLICY_BOUNDS: dict[str, tuple[float, float]] = {
+    "retries": (0, 100),
+    "base_s": (0, 3_600),
+    "factor": (1, 100),
+    "cap_s": (0, 3_600),
+    "timeout_s": (0.001, 600),
+    "deadline_s": (0.001, 86_400),
+    "breaker_threshold": (1, 1_000_000),
+    "breaker_cooldown_s": (0, 86_400),
+    "gate_cache_s": (0, 3_600),
+    "resume_interval_s": (0.001, 3_600),
+    "budget_ratio": (0, 100),
+    "budget_min": (0, 1_000_000),
+    "pool_connections": (1, 10_000),
+    "pool_keepalive": (0, 10_000),
 }
