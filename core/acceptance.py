@@ -85,7 +85,7 @@ def judge_enable(trade: Trade, answer: Answer) -> Accepted | Refused | Conflicti
         return Conflicting(_message(answer) or "another payload is registered under this ticket")
     if status in RETRYABLE_STATUSES or status >= 500:
         return Retryable(f"status {status}", answer.retry_after_s)
-    if 400 <= status:
+    if status >= 400:
         return Refused(f"status {status}: {_message(answer)}".rstrip(": "))
     if status != 200:
         # A redirect or another 2xx is nothing the API ever sends: it says neither yes nor no.
