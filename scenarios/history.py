@@ -162,12 +162,9 @@ class History:
         notes = self._notes_by_f.get(f, ())
         return tuple(op for op in notes if process is None or op.service == process)
 
-    def phase_us(self, name: str) -> int | None:
-        """When the world said that the phase began; None where it never did."""
-        for op in self.notes("phase", "world"):
-            if op.get("name") == name:
-                return op.time_us
-        return None
+    def phase(self, name: str) -> Op | None:
+        """Where the world said that the phase began; None where it never did."""
+        return next((op for op in self.notes("phase", "world") if op.get("name") == name), None)
 
     @cached_property
     def _paired(self) -> tuple[tuple[Call, ...], dict[str, tuple[Op, ...]]]:

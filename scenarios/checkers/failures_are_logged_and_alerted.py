@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 
-from scenarios.evidence.actors import told
+from scenarios.evidence.actors import Cut, cuts, told
 from scenarios.evidence.exchange import Exchange, exchanges
 from scenarios.evidence.reading import mapping, seconds
 from scenarios.evidence.reports import (
@@ -29,54 +31,107 @@ def failures_are_logged_and_alerted(history: History) -> Verdict:
     """Three failed exchanges in a row make an ERROR alert, a refusal or conflict a WARNING at
     least, and no service that saw failures is silent about them.
 
-    Asks the audit of each service. Does not check: clients that are not `durable`, the words,
-    what was told before a service was killed, nor "down for five minutes"."""
+    A live service that waited to register while no connection could be made has failed as well,
+    though the proxy saw nothing of it. Asks the audit of each service. Does not check: clients
+    that are not `durable`, the words, what was told before a service was killed, nor "down for
+    five minutes"."""
     if history.header.get("level") != "durable":
         return Unknown("only a durable client can be asked what it logged")
-    timeout_s = seconds(mapping(history.header.get("policy")).get("timeout_s"))
-    if timeout_s is None:
-        return Unknown("the history does not say how long clients wait for an answer")
-    told_by, timeout_us = audits(history), round(timeout_s * 1e6)
+    policy = mapping(history.header.get("policy"))
+    timeout_s, cap_s = seconds(policy.get("timeout_s")), seconds(policy.get("cap_s"))
+    if timeout_s is None or cap_s is None:
+        return Unknown("the history does not say how long clients wait, and how often they try")
     sends: dict[str, list[Exchange]] = {}
     for exchange in exchanges(history, "enable", "lookup", "health"):
         sends.setdefault(exchange.service, []).append(exchange)
     calls: dict[str, list[Report]] = {}
     for report in reports(history):
         calls.setdefault(report.service, []).append(report)
-    verdicts: list[Verdict] = []
+    asked, verdicts = audits(history), list[Verdict]()
     for service in dict.fromkeys((*sends, *calls)):
         began = max((op.index for op in told(history, "exited", service)), default=-1)
-        seen = [e for e in sends.get(service, []) if e.begun > began and e.ended is not None]
-        asked = [r for r in calls.get(service, []) if r.call.invoke.index > began]
-        verdicts += _judge(service, seen, asked, told_by.get(service), timeout_us)
+        seen = _Seen(
+            service,
+            [e for e in sends.get(service, []) if e.begun > began and e.ended is not None],
+            [r for r in calls.get(service, []) if r.call.invoke.index > began],
+            cuts(history, service),
+            round(timeout_s * 1e6),
+            round(cap_s * 1e6),
+        )
+        verdicts += _judge(seen, asked.get(service))
     return conclude(verdicts) if verdicts else Unknown("nothing failed")
 
 
-def _judge(
-    service: str,
-    seen: list[Exchange],
-    asked: list[Report],
-    audit: Audit | None,
-    timeout_us: int,
-) -> Iterator[Verdict]:
-    failed = [exchange for exchange in seen if exchange.failed]
-    refused = [report for report in asked if report.ended == "fail"]
-    if not failed and not refused:
-        return
+@dataclass(frozen=True)
+class _Seen:
+    """What a service must have noticed since it last began."""
+
+    service: str
+    sends: list[Exchange]
+    calls: list[Report]
+    cuts: tuple[Cut, ...]
+    timeout_us: int
+    cap_us: int
+
+    @property
+    def failed(self) -> list[Exchange]:
+        return [exchange for exchange in self.sends if exchange.failed]
+
+    @property
+    def refused(self) -> list[Report]:
+        return [report for report in self.calls if report.ended == "fail"]
+
+    @cached_property
+    def waited_in_vain_us(self) -> int:
+        """The longest stretch in which a call waited and no connection could be made.
+
+        Counts only what comes after the first sign that the service was alive."""
+        signs_us = [e.call.invoke.time_us for e in self.sends]
+        signs_us += [r.call.completion.time_us for r in self.calls if r.call.completion]
+        alive_us = min(signs_us, default=None)
+        if alive_us is None:
+            return 0
+        return max(
+            (
+                min(cut.until_us, completion.time_us) - max(cut.since_us, begun_us, alive_us)
+                for report in self.calls
+                if (completion := report.call.completion) is not None
+                for begun_us in (report.call.invoke.time_us,)
+                for cut in self.cuts
+            ),
+            default=0,
+        )
+
+    @property
+    def must_have_failed(self) -> bool:
+        return self.waited_in_vain_us > self.timeout_us
+
+    @property
+    def must_have_failed_in_a_row(self) -> bool:
+        """In the time of as many waits as lie between STREAK tries."""
+        return self.waited_in_vain_us > self.timeout_us + (STREAK - 1) * self.cap_us
+
+
+def _judge(seen: _Seen, audit: Audit | None) -> Iterator[Verdict]:
+    service, failed, refused = seen.service, seen.failed, seen.refused
     if audit is None:
-        yield Unknown(f"{service} saw failures and was not asked what it logged")
+        if failed or refused or seen.must_have_failed:
+            yield Unknown(f"{service} saw failures and was not asked what it logged")
         return
     warned = [n for n in (*audit.events, *audit.alerts) if n.level in WARNING_AND_ABOVE]
     if not warned:
-        evidence = (*(i for e in failed[:STREAK] for i in e.call.indices), audit.index)
-        yield Invalid(f"{service} saw failures and is silent about them", evidence)
+        if failed or refused or seen.must_have_failed:
+            evidence = (*(i for e in failed[:STREAK] for i in e.call.indices), audit.index)
+            yield Invalid(f"{service} saw failures and is silent about them", evidence)
         return
-    streak = _streak(seen, timeout_us)
-    if streak and not any(alert.level in ERROR_AND_ABOVE for alert in audit.alerts):
+    streak = _streak(seen.sends, seen.timeout_us)
+    alerted = any(alert.level in ERROR_AND_ABOVE for alert in audit.alerts)
+    if (streak or seen.must_have_failed_in_a_row) and not alerted:
         evidence = (*(i for e in streak for i in e.call.indices), audit.index)
         yield Invalid(f"{service} saw {STREAK} failures in a row and alerted nobody", evidence)
+    warned_of = {notice.ticket for notice in warned}
     for report in refused:
-        if all(notice.ticket != report.ticket for notice in warned):
+        if report.ticket not in warned_of:
             why = f"{service} reported {report.ticket} as failed and logged no warning about it"
             yield Invalid(why, (*report.call.indices, audit.index), (report.ticket,))
     yield Valid()

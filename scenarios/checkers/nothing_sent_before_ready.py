@@ -20,7 +20,6 @@ def nothing_sent_before_ready(history: History) -> Verdict:
         send
         for send in sends
         if send.reached
-        and send.fault not in _KEPT_FROM_SERVER
         and not (send.server is not None and send.server.registered)
         and (ready is None or send.begun < ready)
     ]
@@ -38,9 +37,6 @@ def nothing_sent_before_ready(history: History) -> Verdict:
     if not sends:
         return Unknown("no registration was sent")
     return Valid()
-
-
-_KEPT_FROM_SERVER = frozenset({"answerfor", "failfirst", "droprequest"})
 
 
 def _first_ready(history: History) -> int | None:

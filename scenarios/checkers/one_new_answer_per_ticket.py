@@ -51,7 +51,7 @@ def _explained(first_yes: Exchange, tries: list[Exchange]) -> bool:
     """Whether a registration nobody heard of may have come before the first "already"."""
     ended = first_yes.ended
     return any(
-        (e.server is None or e.server.status >= 500 or "duplicate" in e.fault)
+        (e.server is None or e.server.status >= 500 or "duplicaterequest" in e.faults)
         and e.maybe_carried_out
         and (ended is None or e.begun < ended)
         for e in tries

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scenarios.evidence.actors import Restorations
-from scenarios.evidence.exchange import Exchange, exchanges
+from scenarios.evidence.exchange import Exchange, deliveries
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import Position, executed, maybe_closed
 from scenarios.evidence.reading import mapping, seconds
@@ -27,12 +27,12 @@ def unprotected_time_is_bounded(history: History) -> Verdict:
     positions = [p for t, p in executed(history).items() if t not in closed and p.strategy is None]
     if not positions:
         return Unknown("no position without a strategy was left open")
-    healed_us = history.phase_us("healed")
+    healed = history.phase("healed")
     bound_s = seconds(mapping(history.header.get("bounds")).get("unprotected_s"))
-    if healed_us is None or bound_s is None:
+    if healed is None or bound_s is None:
         return Unknown("the history does not say when faults were healed, or what the bound is")
     tries: dict[int, list[Exchange]] = {}
-    seen = exchanges(history, "enable", "lookup")
+    seen = deliveries(history, "enable", "lookup")
     for exchange in seen:
         if exchange.ticket is not None:
             tries.setdefault(exchange.ticket, []).append(exchange)
@@ -43,7 +43,7 @@ def unprotected_time_is_bounded(history: History) -> Verdict:
         _judge(
             _Exposure(
                 position,
-                since_us=max(position.op.time_us, healed_us),
+                since_us=max(position.op.time_us, healed.time_us),
                 told=told.get(position.ticket, []),
                 tries=tries.get(position.ticket, []),
                 final=final,

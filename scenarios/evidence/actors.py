@@ -12,8 +12,15 @@ SERVER = "dtms"
 
 
 def told(history: History, f: str, actor: str) -> tuple[Op, ...]:
-    """What the world said of the actor: `start`, `ready`, `kill`, `exited` and the like."""
-    return tuple(op for op in history.notes(f, "world") if op.get("actor") == actor)
+    """What the world said of the actor: `start`, `ready`, `kill`, `exited` and the like.
+
+    When the episode is over the world ends everybody; that is left out."""
+    end = history.phase("end")
+    return tuple(
+        op
+        for op in history.notes(f, "world")
+        if op.get("actor") == actor and (end is None or op.index < end.index)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +82,37 @@ def down(history: History, actor: str) -> tuple[Down, ...]:
 def _stretches(begins: tuple[Op, ...], ends: tuple[Op, ...]) -> Iterator[Down]:
     for begin in begins:
         yield Down(begin, next((end for end in ends if end.index > begin.index), None))
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A stretch of time in which no connection of a service to the server could be made."""
+
+    since_us: int
+    until_us: int
+
+
+def cuts(history: History, service: str) -> tuple[Cut, ...]:
+    """When the server was not running, or the service's link to it was refused."""
+    starts, found = told(history, "start", SERVER), []
+    if starts:
+        found.append(Cut(0, starts[0].time_us))
+    for stretch in _stretches(told(history, "exited", SERVER), starts):
+        until_us = history.end_us if stretch.until is None else stretch.until.time_us
+        found.append(Cut(stretch.after.time_us, until_us))
+    undone = history.notes("undo", "nemesis")
+    for inflicted in history.notes("inflict", "nemesis"):
+        if inflicted.get("fault") == "refuse" and inflicted.get("link") in (
+            f"{service}->{SERVER}",
+            f"*->{SERVER}",
+        ):
+            until = next(
+                (
+                    op.time_us
+                    for op in undone
+                    if op.index > inflicted.index and op.value == inflicted.value
+                ),
+                history.end_us,
+            )
+            found.append(Cut(inflicted.time_us, until))
+    return tuple(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scenarios.evidence.reading import integer, mapping, number, text
@@ -9,6 +10,8 @@ from scenarios.history import Call, History
 
 ANSWERED_FOR = frozenset({"answerfor", "failfirst", "garbage", "wrongecho", "truncate"})
 """Faults whose answer is not the server's."""
+KEPT_FROM_SERVER = frozenset({"answerfor", "failfirst", "droprequest"})
+"""Faults that leave the server out of it."""
 SEEN_AT_ONCE = frozenset({"refuse", "reset"})
 """Faults that a client notices when they happen; others it may have to wait out."""
 RETRYABLE = frozenset({408, 425, 429})
@@ -43,7 +46,11 @@ class ServerAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request of `service`. `status` is what was delivered to it, None where nothing was."""
+    """One request of `service`. `status` is what was delivered to it, None where nothing was.
+
+    A `copy` is an extra delivery that a fault made of a request: the service neither sent it nor
+    heard of it, the server saw it all the same.
+    """
 
     call: Call
     f: str
@@ -52,19 +59,22 @@ class Exchange:
     status: int | None
     server: ServerAnswer | None
     retry_after_s: float | None
-    fault: str
+    faults: frozenset[str]
+    copy: bool = False
 
     @property
     def reached(self) -> bool:
-        """Whether the request may have come to the server, and its answer is not known."""
-        return self.call.ended != "fail"
+        """Whether the request may have come to the server."""
+        return self.server is not None or not (
+            self.call.ended == "fail" or self.faults & KEPT_FROM_SERVER
+        )
 
     @property
     def maybe_carried_out(self) -> bool:
         """Whether the server did it, or may have: it said so, said nothing, or broke."""
         if self.server is not None:
             return self.server.registered or self.server.status >= 500
-        return self.reached and self.fault not in {"answerfor", "failfirst", "droprequest"}
+        return self.reached
 
     @property
     def failed(self) -> bool:
@@ -74,7 +84,7 @@ class Exchange:
     def noticed_us(self, timeout_us: int) -> int:
         """When (us) the client had noticed the end at the latest, given its own timeout."""
         ended_us = self.ended_us or 0
-        if self.status is not None or self.fault in SEEN_AT_ONCE:
+        if self.status is not None or self.faults & SEEN_AT_ONCE:
             return ended_us
         return max(ended_us, self.call.invoke.time_us + timeout_us)
 
@@ -97,48 +107,52 @@ class Exchange:
         return self.call.completion.time_us if self.call.completion is not None else None
 
 
-def deliveries(history: History, f: str) -> tuple[Exchange, ...]:
-    """What reached the server: the exchanges, and the copies that the network made of them."""
-    return exchanges(history, f) + exchanges(history, f, carrier="network")
-
-
-def exchanges(history: History, *fs: str, carrier: str = "wire") -> tuple[Exchange, ...]:
+def exchanges(history: History, *fs: str) -> tuple[Exchange, ...]:
     """Exchanges with the DTMS API in the order they began; all, or those of the named kinds.
 
-    `wire` carried what services sent; `network` delivered it once more, which no service sees.
-    """
-    calls = history.calls(fs[0] if len(fs) == 1 else None, service=carrier)
-    found = []
-    for call in calls:
+    What services sent, and what was delivered to them: the operations of `wire`."""
+    return tuple(_carried(history, "wire", fs))
+
+
+def deliveries(history: History, *fs: str) -> tuple[Exchange, ...]:
+    """What reached the server: the exchanges, and the copies that the network made of them."""
+    copies = tuple(_carried(history, "network", fs))
+    if not copies:
+        return exchanges(history, *fs)
+    return tuple(sorted((*exchanges(history, *fs), *copies), key=lambda e: e.begun))
+
+
+def _carried(history: History, carrier: str, fs: tuple[str, ...]) -> Iterator[Exchange]:
+    for call in history.calls(fs[0] if len(fs) == 1 else None, service=carrier):
         link = text(call.invoke.get("link")) or ""
         if (not fs or call.invoke.f in fs) and (not link or link.endswith("->dtms")):
-            found.append(_exchange(call, link))
-    return tuple(found)
+            yield _exchange(call, link, is_copy=carrier == "network")
 
 
-def _exchange(call: Call, link: str) -> Exchange:
-    fault = _plain(text(call.get("fault")) or "")
+def _exchange(call: Call, link: str, is_copy: bool) -> Exchange:
+    faults = frozenset(map(_plain, (text(call.get("fault")) or "").split("+"))) - {""}
     status = integer(call.get("status")) if call.ended == "ok" else None
     return Exchange(
         call=call,
         f=call.invoke.f,
         service=text(call.invoke.get("service")) or link.partition("->")[0],
         ticket=call.ticket,
-        status=status,
-        server=_server_answer(call, status, fault),
+        status=None if is_copy else status,
+        server=_server_answer(call, status, faults),
         retry_after_s=_seconds(call.get("retry_after")) if call.ended == "ok" else None,
-        fault=fault,
+        faults=faults,
+        copy=is_copy,
     )
 
 
-def _server_answer(call: Call, status: int | None, fault: str) -> ServerAnswer | None:
+def _server_answer(call: Call, status: int | None, faults: frozenset[str]) -> ServerAnswer | None:
     said = integer(call.get("server_status"))
     if said is not None:
         body = call.get("server_body")
         if body is None and said == status:
             body = call.get("body")
         return ServerAnswer(said, body)
-    if status is None or fault in ANSWERED_FOR:
+    if status is None or faults & ANSWERED_FOR:
         return None
     return ServerAnswer(status, call.get("body"))
 

@@ -89,7 +89,7 @@ def _value(process: str, type_: str, f: str, rest: str) -> object:
     plain = [word for word in words if "=" not in word]
     about_one = f != "health" and plain and plain[0].isdigit()
     ticket = {"ticket": int(plain[0])} if about_one else {}
-    if process.startswith("wire"):
+    if process.startswith(("wire", "network")):
         if type_ == "invoke":
             service = named.pop("service", "bot")
             payload = {**ticket, **TRADE, **named} if f == "enable" else None

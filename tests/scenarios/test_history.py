@@ -147,7 +147,7 @@ def test_a_completion_without_an_invocation_is_a_note(history):
         """
     )
     assert [op.ticket for op in told.notes("execute", "broker")] == [1001]
-    assert (told.phase_us("healed"), told.phase_us("settled")) == (200_000, None)
+    assert (told.phase("healed"), told.phase("settled")) == (told.ops[2], None)
     assert told.end_us == 200_000
 
 

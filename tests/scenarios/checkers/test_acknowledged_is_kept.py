@@ -99,12 +99,25 @@ def test_accepted_is_kept_while_pending_or_ended_otherwise(history, audit):
     assert acknowledged_is_kept(told) == Valid()
 
 
-@pytest.mark.parametrize(
-    "audit", ['{"pending": [], "outcomes": {}}', '{"outcomes": {"1001": "REGISTERED"}}']
-)
-def test_accepted_and_forgotten_is_invalid(history, audit):
+def test_accepted_and_forgotten_is_invalid(history):
+    audit = '{"pending": [], "outcomes": {}}'
     told = history(f"{ACCEPTED} 8.1s bot/0 ok audit {audit}\n 9s auditor ok read-all 1001:absent")
     assert acknowledged_is_kept(told).why == "1001 was accepted and is gone"
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ACCEPTED,
+        "1s bot/1 invoke register 1001\n 2s bot/1 info register 1001\n 8s bot/0 invoke audit\n",
+    ],
+)
+@pytest.mark.parametrize(("held", "valid"), [("1001", True), ("1001:absent", False)])
+def test_said_to_be_registered_when_asked_later_is_acknowledged(history, call, held, valid):
+    audit = '{"pending": [], "outcomes": {"1001": "REGISTERED"}}'
+    told = history(f"{call} 8.1s bot/0 ok audit {audit}\n 9s auditor ok read-all {held}")
+    verdict = acknowledged_is_kept(told)
+    assert verdict == Valid() if valid else verdict.why == "1001 was acknowledged and is gone"
 
 
 def test_an_outcome_does_not_excuse_what_was_acknowledged(history):

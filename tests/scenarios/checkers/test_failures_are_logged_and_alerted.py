@@ -105,9 +105,65 @@ def test_silence_is_invalid(history, text, why):
     assert failures_are_logged_and_alerted(history(text)).why == why
 
 
+CUT = (
+    exchange(0.1, "ok enable 1001 new")
+    + '0.5s nemesis ok inflict {{"fault": "refuse", "link": "{link}"}}\n'
+    + "1s bot/0 invoke register 1002\n"
+    + '{until}s nemesis ok undo {{"fault": "refuse", "link": "{link}"}}\n'
+    + "7s bot/0 ok register 1002\n"
+)
+DOWN = (
+    "0s world ok start dtms\n"
+    + exchange(0.1, "ok enable 1001 new")
+    + "0.5s world ok exited dtms\n1s bot/0 invoke register 1002\n5s world ok start dtms\n"
+    + "7s bot/0 ok register 1002\n"
+)
+SILENT = "bot saw failures and is silent about them"
+
+
+@pytest.mark.parametrize(
+    ("text", "events", "why"),
+    [
+        (CUT.format(link="bot->dtms", until=2.1), [], SILENT),
+        (CUT.format(link="*->dtms", until=2.1), [], SILENT),
+        (DOWN, [], SILENT),
+        (DOWN, [WARNING], "bot saw 3 failures in a row and alerted nobody"),
+    ],
+)
+def test_a_call_that_waits_while_nothing_can_connect_must_be_told(history, text, events, why):
+    assert failures_are_logged_and_alerted(history(text + audit(events=events))).why == why
+
+
+@pytest.mark.parametrize(
+    ("text", "verdict"),
+    [
+        (CUT.format(link="bot->dtms", until=1.9), Unknown("nothing failed")),
+        (CUT.format(link="desktop->dtms", until=6), Unknown("nothing failed")),
+        # The service may not have been up before the cut was over.
+        (DOWN.replace(exchange(0.1, "ok enable 1001 new"), ""), Unknown("nothing failed")),
+    ],
+)
+def test_a_short_cut_anothers_or_one_before_the_service_was_up_proves_nothing(
+    history, text, verdict
+):
+    assert failures_are_logged_and_alerted(history(text + audit())) == verdict
+
+
+def test_failures_that_only_the_client_saw_and_told_are_valid(history):
+    told = history(CUT.format(link="bot->dtms", until=2.1) + audit(events=[WARNING]))
+    assert failures_are_logged_and_alerted(told) == Valid()
+
+
+def test_what_ends_when_the_episode_is_over_is_no_restart(history):
+    told = history(
+        THREE + audit(events=[WARNING]) + "9s world ok phase end\n 9.1s world ok exited bot"
+    )
+    assert failures_are_logged_and_alerted(told).why == (
+        "bot saw 3 failures in a row and alerted nobody"
+    )
+
+
 def test_each_service_tells_of_its_own(history):
-    text = THREE + audit(alerts=[ERROR], events=[WARNING])
-    text += THREE.replace("1001", "1001 service=desktop", 1)
     other = "\n".join(
         f"{n}s wire/7 invoke enable 1002 service=desktop\n{n}.1s wire/7 ok enable 1002 503"
         for n in (4, 5, 6)
@@ -128,6 +184,7 @@ def test_each_service_tells_of_its_own(history):
         ("", "durable", "nothing failed"),
         (exchange(1, "ok enable 1001 new") + audit(), "durable", "nothing failed"),
         (THREE, "durable", "bot saw failures and was not asked what it logged"),
+        (audit(), "durable", "nothing failed"),
         (THREE, "helper", "only a durable client can be asked what it logged"),
     ],
 )

@@ -28,6 +28,10 @@ def test_one_new_answer_and_others_already_is_valid(history):
         "0.1s wire/0 invoke enable 1001\n 0.2s wire/0 ok enable 1001 500",
         # Delivered twice: the proxy shows only one of the two answers.
         "0.1s wire/0 invoke enable 1001\n0.2s wire/0 ok enable 1001 already fault=DuplicateRequest",
+        "0.1s wire/0 invoke enable 1001\n"
+        "0.2s wire/0 ok enable 1001 already fault=duplicate-request+latency",
+        "0.1s network/0 invoke enable 1001\n 0.2s network/0 info enable 1001",
+        "0.1s network/0 invoke enable 1001\n 0.2s network/0 ok enable 1001 new",
         # In flight while the other was answered.
         "0.1s wire/0 invoke enable 1001 service=desktop\n 0.7s wire/1 invoke enable 1001",
     ],

@@ -60,6 +60,16 @@ def test_one_new_and_one_already_is_valid(history):
             """,
             "1001 was registered as new twice",
         ),
+        # A request that was delivered twice, and registered twice.
+        (
+            """
+            0.1s wire/0 invoke enable 1001
+            0.2s wire/0 ok enable 1001 new
+            0.3s network/0 invoke enable 1001
+            0.4s network/0 ok enable 1001 new
+            """,
+            "1001 was registered as new twice",
+        ),
         (
             "9s auditor ok read-all 1001:absent\n 9s auditor ok universal 1001 1001",
             "1001 stands 2 times in the Universal Manager",

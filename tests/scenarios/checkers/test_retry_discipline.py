@@ -58,6 +58,12 @@ def test_another_services_sends_do_not_count(history):
     assert retry_discipline(told) == Valid()
 
 
+def test_copies_that_a_fault_made_are_not_the_clients_sends(history):
+    copies = sends(3, 4).replace("wire/0", "network/0")
+    text = call(sends(0.1, 0.2, 0.4, 1.0) + "\n" + copies)
+    assert retry_discipline(history(text)) == Valid()
+
+
 def test_a_durable_client_goes_on_after_its_call(history):
     told = history(call(sends(0.1, 0.3, 0.6, 1.2), end_s=1.5) + "\n" + sends(2, 3, 4, 5, 6))
     assert retry_discipline(told) == Valid()
