@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import sys
+import threading
 import time
 import uuid
 from collections import Counter
@@ -100,6 +101,7 @@ class Core:
         self._driving: dict[int, asyncio.Task[Outcome]] = {}
         self._awaited: dict[int, asyncio.Future[Outcome]] = {}
         self._unwritten: Counter[int] = Counter()
+        self._writing = threading.Lock()
         self._resuming: asyncio.Task[None] | None = None
         spacing = RetryPolicy(0, self.policy.base_s, self.policy.factor, self.policy.cap_s)
         self._spacing = Spacing(spacing, draw)
@@ -181,10 +183,10 @@ class Core:
         """Writes an outcome. Nobody waits: doing a finished intent again is harmless, and one that
         could not be written stays pending and is told."""
         ticket = outcome.ticket
-        loop = asyncio.get_running_loop()
-        self._unwritten[ticket] += 1
+        with self._writing:
+            self._unwritten[ticket] += 1
         self._outbox.conclude(outcome).add_done_callback(
-            lambda written: loop.call_soon_threadsafe(self._note_written, ticket, written)
+            lambda written: self._note_written(ticket, written)
         )
         told = outcome.tried if isinstance(outcome, Pending) else True
         if told and (end := self._awaited.pop(ticket, None)) and not end.done():
@@ -320,9 +322,11 @@ class Core:
         return outcome
 
     def _note_written(self, ticket: int, written: Future[None]) -> None:
-        self._unwritten[ticket] -= 1
-        if not self._unwritten[ticket]:
-            del self._unwritten[ticket]
+        """In the outbox's thread: a loop that need not know is not woken."""
+        with self._writing:
+            self._unwritten[ticket] -= 1
+            if not self._unwritten[ticket]:
+                del self._unwritten[ticket]
         error = written.exception()
         if isinstance(error, OutboxFailed):
             self.events.emit(Level.ERROR, "outcome_not_written", reason=str(error))

@@ -10,9 +10,10 @@ import json
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -27,6 +28,9 @@ QUEUE_MAX = 10_000
 BATCH_MAX = 512
 CONCLUDED_KEPT_MAX = 100_000
 """How many concluded intents are remembered; older ones are forgotten at the next start."""
+LINGER_S = 0.05
+"""How long outcomes wait for company before they are written: nobody waits for them, and an
+intent that comes along pays for the sync."""
 BUSY_MS = 200
 """How long opening waits for another process to let the file go."""
 
@@ -98,7 +102,7 @@ class SqliteOutbox:
             state = cast(IntentState, outcome.word)
             return replace(known, state=state, reason=_reason(outcome)), None
 
-        return self._submit(work)
+        return self._submit(work, patient=True)
 
     def pending(self) -> tuple[Intent, ...]:
         return tuple(i for i in list(self._intents.values()) if i.state == "PENDING")
@@ -115,32 +119,44 @@ class SqliteOutbox:
         self._writer.join()
         self._database.close()
 
-    def _submit(self, work: Callable[[], tuple[Intent | None, T]]) -> Future[T]:
+    def _submit(
+        self, work: Callable[[], tuple[Intent | None, T]], *, patient: bool = False
+    ) -> Future[T]:
         future: Future[T] = Future()
         with self._lock:
             if self._closed:
                 future.set_exception(OutboxFailed("the outbox is closed"))
                 return future
             try:
-                self._queue.put_nowait(_Work(work, future))
+                self._queue.put_nowait(_Work(work, future, patient))
             except queue.Full:
                 reason = f"the outbox is full: {QUEUE_MAX} intents wait for the disk"
                 future.set_exception(OutboxFailed(reason))
         return future
 
     def _write(self) -> None:
-        ended = False
-        while not ended:
-            batch: list[_Work] = []
-            item = self._queue.get()
-            while item is not None:
-                batch.append(item)
-                if len(batch) == BATCH_MAX or self._queue.empty():
-                    break
-                item = self._queue.get_nowait()
-            ended = item is None
-            if batch:
-                self._commit(batch)
+        while (first := self._queue.get()) is not None:
+            batch, ended = self._gather(first)
+            self._commit(batch)
+            if ended:
+                return
+
+    def _gather(self, first: _Work) -> tuple[list[_Work], bool]:
+        """What waits already, and where all of it is patient, what comes within LINGER_S; and
+        whether the end came."""
+        batch, patient = [first], first.patient
+        linger_until = time.monotonic() + LINGER_S  # noqa: TID251 - how long this thread waits
+        while len(batch) < BATCH_MAX:
+            left_s = linger_until - time.monotonic() if patient else 0.0  # noqa: TID251
+            try:
+                item = self._queue.get(timeout=max(0.0, left_s))
+            except queue.Empty:
+                break
+            if item is None:
+                return batch, True
+            batch.append(item)
+            patient = patient and item.patient
+        return batch, False
 
     def _commit(self, batch: list[_Work]) -> None:
         """One transaction for the batch. Memory follows the disk, never the other way round."""
@@ -178,8 +194,10 @@ class SqliteOutbox:
 class _Work:
     work: Callable[[], tuple[Intent | None, Any]]
     future: Future[Any]
+    patient: bool
 
 
+_TRADE_FIELDS = tuple(f.name for f in fields(Trade))
 _UPSERT = """
 INSERT INTO intents (ticket, trade, correlation_id, state, reason) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (ticket) DO UPDATE SET trade = excluded.trade,
@@ -243,7 +261,7 @@ def _trade(stored: dict[str, Any]) -> Trade:
 
 
 def _row(intent: Intent) -> tuple[object, ...]:
-    trade = json.dumps(asdict(intent.trade))
+    trade = json.dumps({name: getattr(intent.trade, name) for name in _TRADE_FIELDS})
     return (intent.ticket, trade, intent.correlation_id, intent.state, intent.reason)
 
 
