@@ -8,61 +8,61 @@ from scenarios.history import History, Op
 from scenarios.verdict import Verdict
 
 OPERATIONS_MAX = 16
-"""How many operations are shown; the first and the last of them where there are more."""
-VALUE_CHARACTERS_MAX = 100
+"""How many operations are shown: the first that the checker named, of the first violation."""
+VALUE_CHARACTERS_MAX = 60
+LINE_CHARACTERS_MAX = 180
 
 
 def explain(name: str, verdict: Verdict, history: History) -> str:
     """One line with the verdict, then what it rests on: its evidence, or where it names none, what
-    happened to its tickets."""
+    happened to its tickets. Of what was read about many tickets only these are shown."""
     first = f"{type(verdict).__name__.upper()} {name}"
     why = " ".join(verdict.why.split())
-    return "\n".join([f"{first}: {why}" if why else first, *_lines(_relevant(verdict, history))])
+    tickets = frozenset(str(ticket) for ticket in getattr(verdict, "tickets", ()))
+    relevant = _relevant(verdict, history)
+    lines = [f"{first}: {why}" if why else first]
+    lines += [_line(op, tickets) for op in relevant[:OPERATIONS_MAX]]
+    if len(relevant) > OPERATIONS_MAX:
+        lines.append(f"   ... {len(relevant) - OPERATIONS_MAX} more operations")
+    return "\n".join(lines)
 
 
 def _relevant(verdict: Verdict, history: History) -> list[Op]:
-    evidence = set(getattr(verdict, "evidence", ()))
-    if evidence:
-        return [op for op in history.ops if op.index in evidence]
-    tickets = set(getattr(verdict, "tickets", ()))
-    return [op for op in history.ops if tickets and op.ticket in tickets]
+    """What the checker named, the earliest named OPERATIONS_MAX first and in their order."""
+    evidence = getattr(verdict, "evidence", ())
+    if not evidence:
+        tickets = set(getattr(verdict, "tickets", ()))
+        return [op for op in history.ops if tickets and op.ticket in tickets]
+    first, others = set(evidence[:OPERATIONS_MAX]), set(evidence[OPERATIONS_MAX:])
+    shown = [op for op in history.ops if op.index in first]
+    return shown + [op for op in history.ops if op.index in others - first]
 
 
-def _lines(ops: list[Op]) -> list[str]:
-    if len(ops) <= OPERATIONS_MAX:
-        return [line(op) for op in ops]
-    half = OPERATIONS_MAX // 2
-    gap = f"   ... {len(ops) - 2 * half} more operations"
-    return [*(line(op) for op in ops[:half]), gap, *(line(op) for op in ops[-half:])]
-
-
-def line(op: Op) -> str:
+def _line(op: Op, tickets: frozenset[str]) -> str:
     """One operation: time, process, type, f, ticket, the rest of the value, error."""
     words = [f"{op.time_us / 1e6:8.3f}s", f"{op.process:<10}", f"{op.type:<6}", op.f]
     if op.ticket is not None:
         words.append(str(op.ticket))
-    if told := _value(op):
+    if told := _value(op.value, tickets):
         words.append(told)
     if op.error:
         words.append(f"({_short(op.error)})")
-    return " ".join(words).replace("\n", " ")
+    return _short(" ".join(words).replace("\n", " "), LINE_CHARACTERS_MAX)
 
 
-def _value(op: Op) -> str:
-    value = op.value
-    if isinstance(value, dict):
-        value = {
-            name: held for name, held in value.items() if name != "ticket" and held is not None
-        }
-        return " ".join(f"{name}={_short(_plain(held))}" for name, held in value.items())
-    return "" if value is None else _short(_plain(value))
+def _value(value: object, tickets: frozenset[str]) -> str:
+    if not isinstance(value, dict):
+        return "" if value is None else _short(_plain(value))
+    about = {name: held for name, held in value.items() if name in tickets}
+    told = about or {n: held for n, held in value.items() if n != "ticket" and held is not None}
+    return " ".join(f"{name}={_short(_plain(held))}" for name, held in told.items())
 
 
 def _plain(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def _short(words: str) -> str:
-    if len(words) <= VALUE_CHARACTERS_MAX:
+def _short(words: str, characters_max: int = VALUE_CHARACTERS_MAX) -> str:
+    if len(words) <= characters_max:
         return words
-    return words[: VALUE_CHARACTERS_MAX - 3] + "..."
+    return words[: characters_max - 3] + "..."

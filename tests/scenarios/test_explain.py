@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from scenarios.checkers.acknowledged_is_kept import acknowledged_is_kept
-from scenarios.explain import OPERATIONS_MAX, explain
+from scenarios.explain import LINE_CHARACTERS_MAX, OPERATIONS_MAX, explain
 from scenarios.history import History, Op
 from scenarios.verdict import Invalid, Unknown, Valid
 
@@ -40,22 +40,33 @@ def test_without_evidence_all_about_the_tickets_is_told(history):
     assert len(lines) == 3
 
 
-def test_the_number_of_operations_is_bounded(history):
+def test_of_a_reading_only_what_is_about_the_tickets_is_shown(history):
+    told = history("9s auditor ok read-all 1001:absent 1002")
+    lines = explain("x", Invalid("why", (1,), (1001,)), told).splitlines()
+    assert lines[1].split() == ["9.000s", "auditor", "ok", "read-all", "1001=null"]
+
+
+def test_the_number_of_operations_is_bounded_and_the_first_violation_comes_first(history):
     told = history("\n".join(f"{n}s bot ok register 1001" for n in range(100)))
-    lines = explain("x", Invalid("why", tuple(range(1, 101))), told).splitlines()
+    verdict = Invalid("why", (99, 98, *range(1, 90)))
+    lines = explain("x", verdict, told).splitlines()
     assert len(lines) == OPERATIONS_MAX + 2
-    assert f"   ... {100 - OPERATIONS_MAX} more operations" in lines
+    assert lines[-1] == f"   ... {91 - OPERATIONS_MAX} more operations"
     assert "0.000s" in lines[1]
-    assert "99.000s" in lines[-1]
+    assert "98.000s" in lines[-2]
 
 
 def test_an_error_and_a_long_value_stay_on_one_bounded_line():
-    op = Op(0, 1_500_000, "bot/0", "info", "register", {"a": "x\ny" * 500}, "no\nanswer")
-    lines = explain("x", Invalid("two\nlines", (0,)), History((op,))).splitlines()
+    value = {str(n): "x\ny" * 500 for n in range(9)}
+    ops = (
+        Op(0, 0, "bot/0", "info", "register", value, "no\nanswer"),
+        Op(1, 1_500_000, "bot/0", "info", "register", None, "no\nanswer"),
+    )
+    lines = explain("x", Invalid("two\nlines", (0, 1)), History(ops)).splitlines()
     assert lines[0] == "INVALID x: two lines"
-    assert len(lines) == 2
-    assert len(lines[1]) < 200
-    assert lines[1].endswith("(no answer)")
+    assert len(lines) == 3
+    assert len(lines[1]) == LINE_CHARACTERS_MAX
+    assert lines[2].endswith("(no answer)")
 
 
 def test_unknown_and_valid_are_told_in_a_line():

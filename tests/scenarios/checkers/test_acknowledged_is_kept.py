@@ -24,7 +24,9 @@ ACKNOWLEDGED = """
         "9s auditor ok read-all 1001:absent\n 9s auditor ok universal 1001",
         "9s auditor ok read-all 1001:absent\n"
         "9s auditor ok who-manages 1001=intelligent_exit_manager",
-        # Only the last reading counts.
+        # Only the last reading that succeeded counts.
+        "8s auditor/0 invoke read-all\n 8.1s auditor/0 ok read-all 1001\n"
+        "9s auditor/0 invoke read-all\n 9.1s auditor/0 info read-all 1001:absent",
         "8s auditor ok read-all 1001:absent\n 9s auditor ok read-all 1001",
     ],
 )

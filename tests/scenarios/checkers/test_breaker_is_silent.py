@@ -101,6 +101,8 @@ def test_a_helper_owes_no_silence(history):
     assert verdict == Unknown("only a durable client owes silence")
 
 
-def test_without_a_policy_it_is_unknown(history):
-    verdict = breaker_is_silent(history(FIVE, policy={}))
+@pytest.mark.parametrize("missing", ["breaker_threshold", "breaker_cooldown_s", "timeout_s"])
+def test_without_the_whole_policy_it_is_unknown(history, header, missing):
+    del header["policy"][missing]
+    verdict = breaker_is_silent(history(FIVE, policy=header["policy"]))
     assert verdict == Unknown("the history does not say when the breaker opens, and for how long")

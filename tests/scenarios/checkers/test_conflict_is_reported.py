@@ -76,6 +76,33 @@ def test_a_helper_that_calls_it_registered_is_invalid(history):
     assert conflict_is_reported(told).why == why
 
 
+def test_a_409_is_a_dispute_even_where_everybody_gave_the_same(history):
+    told = history(
+        """
+        0.1s bot/0 invoke register 1001
+        0.2s wire/0 invoke enable 1001
+        0.3s wire/0 ok enable 1001 409
+        0.4s bot/0 ok register 1001
+        9.0s auditor ok read-all 1001
+        """
+    )
+    why = "bot was told of a conflict about 1001 and reported it as registered"
+    assert conflict_is_reported(told).why == why
+
+
+def test_another_refusal_is_no_dispute(history):
+    told = history(
+        """
+        0.1s bot/0 invoke register 1001
+        0.2s wire/0 invoke enable 1001
+        0.3s wire/0 ok enable 1001 422
+        0.4s bot/0 fail register 1001 reason=rejected
+        9.0s auditor ok read-all 1001:absent
+        """
+    )
+    assert conflict_is_reported(told) == Unknown("nobody disagreed about a trade")
+
+
 WITHOUT_409 = """
     0.1s bot/0     invoke register 1001 {more}
     0.1s desktop/0 invoke register 1001 volume=0.2 {more}

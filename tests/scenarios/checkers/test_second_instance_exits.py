@@ -13,6 +13,11 @@ def test_it_ends_by_itself_and_tells_of_failure(history):
     assert second_instance_exits(history(text)) == Valid()
 
 
+def test_somebody_else_that_ends_meanwhile_is_not_the_first(history):
+    text = STARTED + "2s world ok exited bot\n 3s world ok exited dtms-second exit_status=1"
+    assert second_instance_exits(history(text)) == Valid()
+
+
 @pytest.mark.parametrize(
     ("rest", "why"),
     [
