@@ -57,7 +57,8 @@ def test_a_copy_is_the_networks_and_reaches_the_server_only(history):
 
 
 @pytest.mark.parametrize(
-    ("told", "seconds"), [("1", 1.0), (2, 2.0), ("soon", None), (True, None), (None, None)]
+    ("told", "seconds"),
+    [("1", 1.0), (2, 2.0), ("soon", None), ("9" * 400, None), (True, None), (None, None)],
 )
 def test_retry_after_is_seconds_or_nothing(told, seconds):
     invoke = Op(0, 0, "wire/0", "invoke", "enable", {"ticket": 1})

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from scenarios.evidence.actors import Cut, cuts
+
+REFUSE = '{"fault": "refuse", "link": "bot->dtms"}'
+
+
+def test_without_a_start_or_an_undo_a_cut_lasts_to_the_end(history):
+    told = history(
+        f"""
+        1s world ok start dtms
+        2s world ok exited dtms
+        3s nemesis ok inflict {REFUSE}
+        4s world ok phase settled
+        """
+    )
+    assert cuts(told, "bot") == (
+        Cut(0, 1_000_000),
+        Cut(2_000_000, 4_000_000),
+        Cut(3_000_000, 4_000_000),
+    )
+
+
+def test_cuts_end_with_the_next_start_and_the_same_faults_undo(history):
+    told = history(
+        f"""
+        0s world ok start dtms
+        2s world ok exited dtms
+        3s world ok start dtms
+        4s nemesis ok inflict {REFUSE}
+        5s nemesis ok undo {{"fault": "latency"}}
+        6s nemesis ok undo {REFUSE}
+        9s world ok phase settled
+        """
+    )
+    assert cuts(told, "bot")[1:] == (Cut(2_000_000, 3_000_000), Cut(4_000_000, 6_000_000))
+    assert len(cuts(told, "desktop")) == 2
