@@ -9,7 +9,7 @@ from datetime import datetime
 import aiohttp
 
 from core.errors import NotSent, Unanswered
-from core.port import BODY_BYTES_MAX, UNDECODABLE, Answer, retry_after_s
+from core.port import BODY_BYTES_MAX, UNDECODABLE, UNSENT_SHARE, Answer, retry_after_s
 
 
 class AiohttpApi:
@@ -59,7 +59,7 @@ class AiohttpApi:
         body: bytes | None,
         timeout_s: float,
     ) -> Answer:
-        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s)
+        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=timeout_s * UNSENT_SHARE)
         try:
             async with self._session.request(
                 method,

@@ -76,9 +76,15 @@ class Bridge:
         """
         if self._closed:
             raise OutboxFailed("the bridge is closed")
-        stored = self._durable(trade)
+        putting = self.core.put(trade)
+        try:
+            stored = putting.result(DURABLE_S_MAX)
+        except TimeoutError as error:
+            # It may yet become durable: then it is driven, and the caller was told no too early.
+            putting.add_done_callback(lambda _done: self._hand_in(putting, limits, Future()))
+            raise OutboxFailed(f"not durable within {DURABLE_S_MAX:g} s") from error
         outcome: Future[Outcome] = Future()
-        self._loop.call_soon_threadsafe(self._begin, stored, limits, outcome)
+        self._hand_in(putting, limits, outcome)
         if isinstance(stored, Contradicted):
             conflict = outcome.result(DURABLE_S_MAX)
             assert isinstance(conflict, Conflict)
@@ -99,16 +105,25 @@ class Bridge:
             self.core.events.emit(Level.ERROR, "bridge_close", reason=reason)
         self._stop_loop()
 
-    def _durable(self, trade: Trade) -> Stored | Contradicted:
-        try:
-            return self.core.put(trade).result(DURABLE_S_MAX)
-        except TimeoutError as error:
-            raise OutboxFailed(f"not durable within {DURABLE_S_MAX:.0f} s") from error
+    def _hand_in(
+        self,
+        putting: Future[Stored | Contradicted],
+        limits: Limits | None,
+        outcome: Future[Outcome],
+    ) -> None:
+        self._loop.call_soon_threadsafe(self._begin, putting, limits, outcome)
 
     def _begin(
-        self, stored: Stored | Contradicted, limits: Limits | None, outcome: Future[Outcome]
+        self,
+        putting: Future[Stored | Contradicted],
+        limits: Limits | None,
+        outcome: Future[Outcome],
     ) -> None:
-        end = self.core.begin(stored, limits)
+        try:
+            end = self.core.begin(putting, limits)
+        except OutboxFailed as error:
+            outcome.set_exception(error)
+            return
         if isinstance(end, Conflict):
             outcome.set_result(end)
         else:

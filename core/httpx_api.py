@@ -10,7 +10,7 @@ from datetime import datetime
 import httpx
 
 from core.errors import NotSent, Unanswered
-from core.port import BODY_BYTES_MAX, UNDECODABLE, Answer, retry_after_s
+from core.port import BODY_BYTES_MAX, UNDECODABLE, UNSENT_SHARE, Answer, retry_after_s
 
 
 class HttpxApi:
@@ -63,7 +63,9 @@ class HttpxApi:
         body: bytes | None,
         timeout_s: float,
     ) -> Answer:
-        within = dict.fromkeys(("connect", "read", "write", "pool"), timeout_s)
+        # Connecting ends a little before the whole, so that it can be told what was not sent.
+        unsent_s = timeout_s * UNSENT_SHARE
+        within = {"connect": unsent_s, "pool": unsent_s, "read": timeout_s, "write": timeout_s}
         request = httpx.Request(
             method,
             url,

@@ -12,6 +12,11 @@ BODY_BYTES_MAX = 1024 * 1024
 """A longer answer is none that the API gives."""
 
 
+UNSENT_SHARE = 0.9
+"""How much of a request's time may go by before it has a connection: when that is over, it was
+certainly not sent."""
+
+
 class Undecodable:
     """The body was not JSON."""
 

@@ -8,12 +8,11 @@ import sys
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Self, TextIO
+from typing import Any, Literal, Self, TextIO
 
 from prometheus_client import CollectorRegistry
 
@@ -100,7 +99,7 @@ class Core:
         self.metrics = Metrics(registry or CollectorRegistry())
         self._driving: dict[int, asyncio.Task[Outcome]] = {}
         self._awaited: dict[int, asyncio.Future[Outcome]] = {}
-        self._unwritten: Counter[int] = Counter()
+        self._in_flux: dict[Future[Any], int] = {}
         self._writing = threading.Lock()
         self._resuming: asyncio.Task[None] | None = None
         spacing = RetryPolicy(0, self.policy.base_s, self.policy.factor, self.policy.cap_s)
@@ -155,17 +154,32 @@ class Core:
         """Makes the intent durable and starts its drive, which this core owns. What comes back
         tells the end of the intent, or Pending once attempts were used up in vain; waiting for
         readiness or the breaker uses up none."""
-        stored = await asyncio.wrap_future(self._outbox.put(trade, self.new_id()))
-        return self.begin(stored, limits)
+        putting = self.put(trade)
+        try:
+            await asyncio.wrap_future(putting)
+        except BaseException:
+            # Nobody will begin it; if it is durable all the same, resumption does.
+            self._left_flux(putting)
+            raise
+        return self.begin(putting, limits)
 
     def put(self, trade: Trade) -> Future[Stored | Contradicted]:
-        """Makes the intent durable; may be called from any thread. `begin` must follow."""
-        return self._outbox.put(trade, self.new_id())
+        """Makes the intent durable; may be called from any thread. Until `begin` follows, nobody
+        else drives it, unless it fails."""
+        putting = self._outbox.put(trade, self.new_id())
+        with self._writing:
+            self._in_flux[putting] = trade.ticket
+        return putting
 
     def begin(
-        self, stored: Stored | Contradicted, limits: Limits | None = None
+        self, putting: Future[Stored | Contradicted], limits: Limits | None = None
     ) -> Conflict | asyncio.Future[Outcome]:
-        """Starts, or joins, the drive of a durable intent; what comes back is `accept`'s."""
+        """Starts, or joins, the drive of an intent that is durable; what comes back is `accept`'s.
+
+        Raises `OutboxFailed` where it is not.
+        """
+        self._left_flux(putting)
+        stored = putting.result()
         intent = stored.intent
         if isinstance(stored, Contradicted):
             reason = "this service has registered other data under the ticket"
@@ -183,11 +197,10 @@ class Core:
         """Writes an outcome. Nobody waits: doing a finished intent again is harmless, and one that
         could not be written stays pending and is told."""
         ticket = outcome.ticket
+        writing = self._outbox.conclude(outcome)
         with self._writing:
-            self._unwritten[ticket] += 1
-        self._outbox.conclude(outcome).add_done_callback(
-            lambda written: self._note_written(ticket, written)
-        )
+            self._in_flux[writing] = ticket
+        writing.add_done_callback(self._note_written)
         told = outcome.tried if isinstance(outcome, Pending) else True
         if told and (end := self._awaited.pop(ticket, None)) and not end.done():
             end.set_result(outcome)
@@ -203,9 +216,7 @@ class Core:
     async def settle(self, timeout_s: float) -> tuple[Intent, ...]:
         """Waits until nothing is pending, at most `timeout_s`; returns what is."""
         deadline = self._clock.monotonic() + timeout_s
-        while (
-            self._due() or self._driving or self._unwritten
-        ) and self._clock.monotonic() < deadline:
+        while self._busy() and self._clock.monotonic() < deadline:
             await self._clock.sleep(SETTLE_POLL_S)
         return self.pending()
 
@@ -220,7 +231,8 @@ class Core:
         if hasattr(self, "api"):
             await self.api.aclose()
         if hasattr(self, "_outbox"):
-            await asyncio.to_thread(self._outbox.close)
+            # Not in a thread: at interpreter exit none can be had any more, and it is short.
+            self._outbox.close()
 
     def _make_api(self) -> DtmsApi:
         settings, policy = self._settings, self._settings.policy
@@ -254,15 +266,13 @@ class Core:
         )
 
     def _busy(self) -> bool:
-        return bool(self._due() or self._driving or self._unwritten)
+        return bool(self._due() or self._driving or self._in_flux)
 
     def _due(self) -> tuple[Intent, ...]:
-        """What nobody drives, and what no outcome on its way to the disk ends already."""
-        return tuple(
-            intent
-            for intent in self.pending()
-            if intent.ticket not in self._driving and intent.ticket not in self._unwritten
-        )
+        """What nobody drives or is about to, and what no outcome on its way to the disk ends."""
+        with self._writing:
+            busy = {*self._in_flux.values(), *self._driving}
+        return tuple(intent for intent in self.pending() if intent.ticket not in busy)
 
     async def _resume(self, intent: Intent) -> bool:
         return (await self._drive(intent, Limits(retries=0))).final
@@ -321,12 +331,13 @@ class Core:
         )
         return outcome
 
-    def _note_written(self, ticket: int, written: Future[None]) -> None:
-        """In the outbox's thread: a loop that need not know is not woken."""
+    def _left_flux(self, change: Future[Any]) -> None:
         with self._writing:
-            self._unwritten[ticket] -= 1
-            if not self._unwritten[ticket]:
-                del self._unwritten[ticket]
+            self._in_flux.pop(change, None)
+
+    def _note_written(self, written: Future[None]) -> None:
+        """In the outbox's thread: a loop that need not know is not woken."""
+        self._left_flux(written)
         error = written.exception()
         if isinstance(error, OutboxFailed):
             self.events.emit(Level.ERROR, "outcome_not_written", reason=str(error))

@@ -281,7 +281,9 @@ class Registrar:
         now = self._clock.monotonic()
         if readiness.ready:
             self.gate.on_ready(now)
-            self.breaker.on_success(now)
+            if self.breaker.state(now) is BreakerState.HALF_OPEN:
+                # Only as the probe: where registrations fail, good health does not make up for it.
+                self.breaker.on_success(now)
         else:
             self.gate.on_refusal(now, readiness.reason)
             self.breaker.on_failure(now)

@@ -80,8 +80,7 @@ class SqliteOutbox:
         self._writer.start()
 
     def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
-        def work() -> tuple[Intent | None, Stored | Contradicted]:
-            known = self._intents.get(trade.ticket)
+        def change(known: Intent | None) -> tuple[Intent | None, Stored | Contradicted]:
             if known is None or (known.state == "REJECTED" and known.trade != trade):
                 intent = Intent(trade, correlation_id)
                 return intent, Stored(intent)
@@ -92,17 +91,16 @@ class SqliteOutbox:
             opened = replace(known, state="PENDING", reason="")
             return opened, Stored(opened)
 
-        return self._submit(work)
+        return self._submit(trade.ticket, change)
 
     def conclude(self, outcome: Outcome) -> Future[None]:
-        def work() -> tuple[Intent | None, None]:
-            known = self._intents.get(outcome.ticket)
+        def change(known: Intent | None) -> tuple[Intent | None, None]:
             if known is None or known.state == outcome.word:
                 return None, None
             state = cast(IntentState, outcome.word)
             return replace(known, state=state, reason=_reason(outcome)), None
 
-        return self._submit(work, patient=True)
+        return self._submit(outcome.ticket, change, patient=True)
 
     def pending(self) -> tuple[Intent, ...]:
         return tuple(i for i in list(self._intents.values()) if i.state == "PENDING")
@@ -120,7 +118,11 @@ class SqliteOutbox:
         self._database.close()
 
     def _submit(
-        self, work: Callable[[], tuple[Intent | None, T]], *, patient: bool = False
+        self,
+        ticket: int,
+        change: Callable[[Intent | None], tuple[Intent | None, T]],
+        *,
+        patient: bool = False,
     ) -> Future[T]:
         future: Future[T] = Future()
         with self._lock:
@@ -128,7 +130,7 @@ class SqliteOutbox:
                 future.set_exception(OutboxFailed("the outbox is closed"))
                 return future
             try:
-                self._queue.put_nowait(_Work(work, future, patient))
+                self._queue.put_nowait(_Work(ticket, change, future, patient))
             except queue.Full:
                 reason = f"the outbox is full: {QUEUE_MAX} intents wait for the disk"
                 future.set_exception(OutboxFailed(reason))
@@ -159,40 +161,39 @@ class SqliteOutbox:
         return batch, False
 
     def _commit(self, batch: list[_Work]) -> None:
-        """One transaction for the batch. Memory follows the disk, never the other way round."""
-        before: dict[int, Intent | None] = {}
+        """One transaction for the batch. Memory follows the disk: what is not durable is not
+        shown to anybody."""
+        # From here on no caller can cancel what is being written.
+        batch = [item for item in batch if item.future.set_running_or_notify_cancel()]
+        staged: dict[int, Intent] = {}
         results: list[object] = []
         try:
             self._database.execute("BEGIN IMMEDIATE")
             for item in batch:
-                intent, result = item.work()
+                known = staged.get(item.ticket) or self._intents.get(item.ticket)
+                intent, result = item.change(known)
                 results.append(result)
                 if intent is not None:
-                    before.setdefault(intent.ticket, self._intents.get(intent.ticket))
-                    self._intents[intent.ticket] = intent
+                    staged[item.ticket] = intent
                     self._database.execute(_UPSERT, _row(intent))
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
-            self._undo(before)
+            if self._database.in_transaction:
+                self._database.execute("ROLLBACK")
             for item in batch:
                 item.future.set_exception(OutboxFailed(f"not durable: {error}"))
             return
+        self._intents.update(staged)
         for item, result in zip(batch, results, strict=True):
             item.future.set_result(result)
-
-    def _undo(self, before: dict[int, Intent | None]) -> None:
-        if self._database.in_transaction:
-            self._database.execute("ROLLBACK")
-        for ticket, intent in before.items():
-            if intent is None:
-                self._intents.pop(ticket, None)
-            else:
-                self._intents[ticket] = intent
 
 
 @dataclass(slots=True)
 class _Work:
-    work: Callable[[], tuple[Intent | None, Any]]
+    """`change` is told what is known of the ticket; it says what to write, and what to answer."""
+
+    ticket: int
+    change: Callable[[Intent | None], tuple[Intent | None, Any]]
     future: Future[Any]
     patient: bool
 

@@ -42,14 +42,6 @@ class HandClock:
         await asyncio.sleep(0)
 
 
-class BusyClock(HandClock):
-    """Moves itself like HandClock, and really waits a moment, so that threads may come in."""
-
-    async def sleep(self, seconds: float) -> None:
-        await super().sleep(seconds)
-        await asyncio.sleep(0.001)
-
-
 Step = Answer | Exception
 
 
@@ -180,7 +172,6 @@ def make_core(tmp_path: Path, api: ScriptedApi, sink: Sink, log: io.StringIO):
         given: dict[str, object] = {
             "outbox": tmp_path / "outbox.db",
             "api": api,
-            "clock": BusyClock(),
             "draw": lambda: 0.5,
             "alert_sinks": (sink,),
             "event_stream": log,
@@ -189,6 +180,18 @@ def make_core(tmp_path: Path, api: ScriptedApi, sink: Sink, log: io.StringIO):
         return Core(Settings(policy=policy or Policy()), **given)  # type: ignore[arg-type]
 
     return make
+
+
+async def eventually(condition: Callable[[], object], within_s: float = 10.0) -> None:
+    """Waits until the condition holds; fails the test after `within_s`."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - of anything, also what has no event
+            await asyncio.sleep(0.002)
+
+
+@pytest.fixture
+def until():
+    return eventually
 
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
