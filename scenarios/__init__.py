@@ -1,1 +1,1 @@
-"""scenarios"""
+"""What happens, where it happens, and how it is judged."""

@@ -12,7 +12,7 @@ from chaos.links import check_link, covers
 
 LINK = "bot->dtms"
 toxics = st.one_of(
-    st.builds(Latency, st.just(LINK), st.sampled_from([0.0, 50.0, 100.0])),
+    st.builds(Latency, st.just(LINK), st.sampled_from([0.0, 250.0, 500.0])),
     st.builds(Bandwidth, st.just(LINK), st.sampled_from([10.0, 1000.0])),
     st.builds(Slice, st.just(LINK), st.sampled_from([1, 16])),
     st.builds(Limit, st.just(LINK), st.sampled_from([0, 512])),

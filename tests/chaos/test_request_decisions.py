@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chaos.answer import HttpAnswer
@@ -185,6 +185,7 @@ def test_garbage_can_be_json_of_another_shape() -> None:
     assert isinstance(json.loads(changed(Garbage(LINK, kind="array"))), list)
 
 
+@example(b"x" * 200, 0.9999999999999999)
 @given(st.binary(max_size=200), st.floats(min_value=0, max_value=1, exclude_max=True))
 def test_a_truncated_answer_is_never_whole(body: bytes, kept: float) -> None:
     answer = HttpAnswer(200, (), body)

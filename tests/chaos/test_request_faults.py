@@ -138,6 +138,17 @@ async def test_a_late_request_arrives_though_its_client_has_given_up(
     await memory.until(lambda: len(memory.outcomes) == 1)
     assert memory.outcomes[0].reached is True
     assert memory.outcomes[0].client is None
+    await server.until(lambda: server.open == 0)
+
+
+async def test_a_late_request_is_followed_by_the_end_of_the_connection(
+    proxy: FaultProxy, bot: Any, server: Any
+) -> None:
+    server.answer = b"HTTP/1.1 102 Processing\r\n\r\n"
+    await DelayAttempt(LINK, delay_s=0.2).inflict(proxy)
+    with pytest.raises(httpx.ReadTimeout):
+        await bot.enable(timeout_s=0.05)
+    await server.until(lambda: server.tickets == [1001] and server.open == 0)
 
 
 async def test_a_late_answer_was_given_in_time(

@@ -65,9 +65,7 @@ def make_app(data_dir: str) -> Starlette:
         return JSONResponse({"success": known is not None}, 200 if known else 404)
 
     async def health(_request: Request) -> JSONResponse:
-        return JSONResponse(
-            {"dtms_initialized": True, "monitoring_active": True, "ready": True, "status": "healthy"}
-        )
+        return JSONResponse({"dtms_initialized": True, "monitoring_active": True, "ready": True})
 
     return Starlette(
         routes=[

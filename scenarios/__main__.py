@@ -1,0 +1,5 @@
+"""`python -m scenarios` is `dtms-lab`."""
+
+from scenarios.cli import main
+
+main()
