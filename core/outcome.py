@@ -52,11 +52,13 @@ class Pending:
     """Not known yet; it stays in the outbox and is gone on with.
 
     `tried`: the attempts of this drive are used up; else it only waits for its turn.
+    `retry_after_s`: how long the API asked to be left alone, from the end of the drive.
     """
 
     ticket: int
     reason: str
     tried: bool = False
+    retry_after_s: float = 0.0
     word: ClassVar[str] = "PENDING"
     final: ClassVar[bool] = False
 

@@ -293,7 +293,8 @@ class Core:
             self.alerts.raise_alert(Alert(Level.ERROR, "drive_failed", intent.ticket, reason))
             outcome = Pending(intent.ticket, reason)
         if isinstance(outcome, Pending):
-            self._spacing.on_failure(intent.ticket, self._clock.monotonic())
+            now = self._clock.monotonic()
+            self._spacing.on_failure(intent.ticket, now, outcome.retry_after_s)
         self.conclude(outcome)
         return outcome
 

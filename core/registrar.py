@@ -344,4 +344,5 @@ class Registrar:
 
 
 def _pending(drive: _Drive, reason: str) -> Pending:
-    return Pending(drive.intent.ticket, reason, tried=drive.failures > 0)
+    asked_s = drive.retry_after_s or 0.0
+    return Pending(drive.intent.ticket, reason, drive.failures > 0, asked_s)

@@ -43,10 +43,12 @@ class Spacing:
         """Whether the ticket has waited long enough."""
         return now >= self._not_before.get(ticket, float("-inf"))
 
-    def on_failure(self, ticket: int, now: float) -> None:
-        """The ticket is pending still; the next wait may be twice as long."""
+    def on_failure(self, ticket: int, now: float, at_least_s: float = 0.0) -> None:
+        """The ticket is pending still; the next wait may be twice as long, and is never shorter
+        than the API asked for."""
         failures = self._failures[ticket] = self._failures.get(ticket, 0) + 1
-        self._not_before[ticket] = now + backoff_s(self._policy, failures, self._draw())
+        wait_s = backoff_s(self._policy, failures, self._draw())
+        self._not_before[ticket] = now + max(wait_s, at_least_s)
 
     def keep_only(self, tickets: Iterable[int]) -> None:
         """Forgets the tickets that are pending no longer."""

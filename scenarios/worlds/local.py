@@ -84,6 +84,7 @@ class LocalWorld:
         self._began_ns = time.monotonic_ns()
         self._processes: dict[str, ActorProcess] = {}
         self._port_of: dict[str, int] = {}
+        self._starting: dict[str, asyncio.Task[None]] = {}
         self._watching: set[asyncio.Task[None]] = set()
         self._next_faults: list[Mapping[str, object]] = [*scenario.server.lab_faults]
         self._proxy = FaultProxy(seed=seed, tap=WireTap(recorder))
@@ -130,6 +131,15 @@ class LocalWorld:
         return process is not None and process.running
 
     async def start(self, actor: str) -> None:
+        """Whoever asks meanwhile waits for the same start; who is cancelled does not end it, or
+        there would be a process that nobody knows."""
+        starting = self._starting.get(actor)
+        if starting is None:
+            starting = self._starting[actor] = asyncio.create_task(self._start(actor))
+            starting.add_done_callback(lambda _done: self._starting.pop(actor, None))
+        await asyncio.shield(starting)
+
+    async def _start(self, actor: str) -> None:
         if self.running(actor):
             if actor in self._processes:
                 self._processes[actor].resume()
@@ -247,7 +257,7 @@ class LocalWorld:
         watching = list(self._watching)
         for task in watching:
             task.cancel()
-        await asyncio.gather(*watching, return_exceptions=True)
+        await asyncio.gather(*watching, *self._starting.values(), return_exceptions=True)
         services = [p for a, p in self._processes.items() if a in self._scenario.services]
         others = [p for a, p in self._processes.items() if a not in self._scenario.services]
         await asyncio.gather(*(process.kill() for process in services))

@@ -353,6 +353,20 @@ def test_each_intent_is_spaced_on_its_own_and_forgotten_when_done() -> None:
     assert spacing.is_due(1, 0.0)
 
 
+async def test_resumption_waits_as_long_as_the_api_asked(make_core, api, trade, answers) -> None:
+    api.enables = [Answer(429, {}, 0.5), answers.accepted()]
+    sent_at: list[float] = []
+
+    async def note() -> None:
+        sent_at.append(asyncio.get_running_loop().time())
+
+    api.before_enable = note
+    async with make_core(BRISK) as core:
+        assert (await core.register(trade, Limits(retries=0))).retry_after_s == 0.5
+        assert await core.settle(10) == ()
+    assert sent_at[1] - sent_at[0] >= 0.5
+
+
 async def test_contradicted_intents_do_not_drive(make_core, trade) -> None:
     async with make_core() as core:
         await core.register(trade)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -89,7 +90,7 @@ def test_requests_run_beside_each_other_and_unknown_ones_are_told(tmp_path) -> N
 
 
 def test_it_needs_only_the_standard_library() -> None:
-    source = open(shim.__file__).read()  # noqa: PTH123, SIM115
+    source = Path(shim.__file__).read_text()
     imported = {line.split()[1].split(".")[0] for line in source.splitlines()
                 if line.startswith(("import ", "from "))}  # fmt: skip
     assert imported <= sys.stdlib_module_names
