@@ -197,6 +197,8 @@ class Core:
         """Writes an outcome. Nobody waits: doing a finished intent again is harmless, and one that
         could not be written stays pending and is told."""
         ticket = outcome.ticket
+        if outcome.final:
+            self._spacing.forget(ticket)
         writing = self._outbox.conclude(outcome)
         with self._writing:
             self._in_flux[writing] = ticket

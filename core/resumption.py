@@ -7,7 +7,7 @@ a failure brings it back to one. So a server that has just come back meets no st
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import islice
 
@@ -50,11 +50,10 @@ class Spacing:
         wait_s = backoff_s(self._policy, failures, self._draw())
         self._not_before[ticket] = now + max(wait_s, at_least_s)
 
-    def keep_only(self, tickets: Iterable[int]) -> None:
-        """Forgets the tickets that are pending no longer."""
-        kept = set(tickets)
-        for ticket in [t for t in self._failures if t not in kept]:
-            del self._failures[ticket], self._not_before[ticket]
+    def forget(self, ticket: int) -> None:
+        """The ticket came to its end."""
+        self._failures.pop(ticket, None)
+        self._not_before.pop(ticket, None)
 
 
 class Resumption:
@@ -93,7 +92,6 @@ class Resumption:
     async def _round(self) -> bool:
         """Drives a window of due intents; whether all of them came to their end."""
         pending = self._due()
-        self._spacing.keep_only(intent.ticket for intent in pending)
         now = self._clock.monotonic()
         waited = (intent for intent in pending if self._spacing.is_due(intent.ticket, now))
         chosen = list(islice(waited, self._window.size))

@@ -349,7 +349,7 @@ def test_each_intent_is_spaced_on_its_own_and_forgotten_when_done() -> None:
     assert not spacing.is_due(1, 0.9)
     assert spacing.is_due(1, 1.0)
     assert spacing.is_due(2, 0.0)
-    spacing.keep_only([2])
+    spacing.forget(1)
     assert spacing.is_due(1, 0.0)
 
 
