@@ -1,4 +1,4 @@
-"""`python -m loadtests.bench [core|server ...] [--json]`: named figures with units.
+"""`python -m loadtests.bench [core|server|checker ...] [--json]`: named figures with units.
 
 Exit status 4 where a promised bound was missed.
 """
@@ -9,11 +9,11 @@ import argparse
 import json
 import sys
 
-from loadtests.bench import core, server
+from loadtests.bench import checker, core, server
 from loadtests.bench.figure import Figure
 from scenarios.output import ExitStatus
 
-PARTS = {"core": core.measure, "server": server.measure}
+PARTS = {"core": core.measure, "server": server.measure, "checker": checker.measure}
 
 
 def main() -> int:
