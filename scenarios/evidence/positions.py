@@ -20,12 +20,14 @@ class Position:
 
 
 def executed(history: History) -> dict[int, Position]:
-    """Every position the broker opened, by ticket; the first where one was opened twice."""
+    """Every position the broker opened, by ticket. One that it changed is at risk since it was
+    opened first, on the terms that it has now."""
     positions: dict[int, Position] = {}
     for op in history.notes("execute", "broker"):
         if (ticket := op.ticket) is not None:
+            opened = positions[ticket].op if ticket in positions else op
             strategy = text(op.get("strategy_type")) or None
-            positions.setdefault(ticket, Position(ticket, op, Terms.of(op.value), strategy))
+            positions[ticket] = Position(ticket, opened, Terms.of(op.value), strategy)
     return positions
 
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from random import Random
 
 from chaos.faults import BrokerFault, CorruptStore, Kill, ServerFault
 from chaos.schedule import Scheduled, during
 from scenarios.scenario import Bounds, Family, Need, Plan, Scenario, always
 from scenarios.suites.promises import CRASHED, REGISTERED
-from scenarios.workload import Blotter, ClosePosition, Execute, Lane, Register, steady
+from scenarios.workload import (
+    Blotter,
+    ClosePosition,
+    Execute,
+    Lane,
+    Operation,
+    Position,
+    Register,
+    Workload,
+    steady,
+)
 
 TWO = ("bot", "desktop")
 BROKER: frozenset[Need] = frozenset({"broker"})
@@ -72,16 +84,38 @@ def broker_trouble(name: str, proves: str, mode: str) -> Scenario:
     )
 
 
-def closed_while_down(random: Random) -> tuple[Lane, ...]:
-    """Trades are registered; half of the positions are closed while the server is down."""
-    blotter = Blotter(random)
-    lanes = []
-    for n in range(8):
-        position = blotter.position()
-        lanes.append(Lane("bot", 0.05 * n, (Execute(position), Register(position))))
-        if n % 2:
-            lanes.append(Lane("broker", 1.6, (ClosePosition(position.ticket),)))
-    return tuple(lanes)
+def while_down(change: Callable[[int, Position], Operation | None]) -> Workload:
+    """Trades are registered; `change` says what the broker does to each while the server is down;
+    one more trade comes when it is back."""
+
+    def lanes(random: Random) -> tuple[Lane, ...]:
+        blotter = Blotter(random)
+        made = []
+        for n in range(8):
+            position = blotter.position()
+            made.append(Lane("bot", 0.05 * n, (Execute(position), Register(position))))
+            if (operation := change(n, position)) is not None:
+                made.append(Lane("broker", 1.6, (operation,)))
+        last = blotter.position()
+        return (*made, Lane("bot", 2.3, (Execute(last), Register(last))))
+
+    return lanes
+
+
+def restarted(
+    name: str, proves: str, change: Callable[[int, Position], Operation | None]
+) -> Scenario:
+    """The server is killed, and comes back to a broker that has moved on."""
+    return Scenario(
+        name=name,
+        family=Family.RECOVERY,
+        proves=proves,
+        workload=while_down(change),
+        faults=always(during(1.2, 2.0, Kill("dtms"))),
+        faults_last_s=2.4,
+        needs=BROKER,
+        checkers=REGISTERED,
+    )
 
 
 RECOVERY = (
@@ -185,15 +219,20 @@ RECOVERY = (
         "A slow broker at restart delays readiness and loses nothing.",
         "slow",
     ),
-    Scenario(
-        name="closed-while-down",
-        family=Family.RECOVERY,
-        proves="Positions that closed while the server was down are closed there at recovery.",
-        workload=closed_while_down,
-        faults=always(during(1.2, 2.0, Kill("dtms"))),
-        faults_last_s=2.4,
-        needs=BROKER,
-        checkers=REGISTERED,
+    restarted(
+        "closed-while-down",
+        "Positions that closed while the server was down are closed there at recovery.",
+        lambda n, position: ClosePosition(position.ticket) if n % 2 else None,
+    ),
+    restarted(
+        "broker-empty-at-restart",
+        "A broker that answers with no position at all closes every registration.",
+        lambda _n, position: ClosePosition(position.ticket),
+    ),
+    restarted(
+        "broker-mismatching-at-restart",
+        "Where broker and store differ at recovery the broker's data win.",
+        lambda n, position: Execute(replace(position, volume=3.0)) if n % 2 else None,
     ),
     Scenario(
         name="client-resumes",
