@@ -60,9 +60,7 @@ def run(
     repeat: Annotated[
         int, typer.Option(min=1, max=REPEAT_MAX, help="How often, each time with the next seed.")
     ] = 1,
-    jobs: Annotated[
-        int, typer.Option(min=1, max=JOBS_MAX, help="Episodes at a time; 0 suits this machine.")
-    ] = 6,
+    jobs: Annotated[int, typer.Option(min=1, max=JOBS_MAX, help="Episodes at a time.")] = 6,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results [default: runs/<id>].")
     ] = None,

@@ -94,6 +94,15 @@ class ActorProcess:
         finally:
             self._answers.pop(request["id"], None)
 
+    async def ends(self, within_s: float) -> bool:
+        """Waits for it to end by itself; whether it did."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._gone()
+        except TimeoutError:
+            return False
+        return True
+
     async def kill(self) -> None:
         """kill -9, and waits until it is gone."""
         self._signal(signal.SIGKILL)
@@ -119,13 +128,10 @@ class ActorProcess:
         self._signal(signal.SIGTERM)
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
-        try:
-            async with asyncio.timeout(STOP_S_MAX):
-                await self._gone()
-        except TimeoutError:
-            await self.kill()
-            return False
-        return True
+        if await self.ends(STOP_S_MAX):
+            return True
+        await self.kill()
+        return False
 
     def last_words(self) -> str:
         """The end of what it wrote to standard error."""
@@ -147,7 +153,8 @@ class ActorProcess:
         if self._process is not None:
             await self._process.wait()
         if self._reader is not None:
-            await asyncio.gather(self._reader, return_exceptions=True)
+            # Not awaited itself: who waits no longer must not end the reading.
+            await asyncio.wait([self._reader])
 
     async def _read_answers(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None

@@ -1,0 +1,139 @@
+"""What faults may use in the world `local`: signals, files and control planes of real processes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chaos.capabilities import Undo
+from chaos.undo import nothing, once
+from scenarios.worlds.world import EnvironmentFailed
+
+if TYPE_CHECKING:
+    from scenarios.worlds.local import LocalWorld
+
+GARBAGE = b"\xde\xad\xbe\xef" * 1024
+"""What a corrupted store starts with."""
+
+
+class LocalProcesses:
+    """Capability `Processes`: signals to real processes."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def kill(self, actor: str) -> None:
+        await self._world.kill(actor)
+
+    async def pause(self, actor: str) -> None:
+        self._world.pause(actor)
+
+    async def resume(self, actor: str) -> None:
+        self._world.resume(actor)
+
+    async def start(self, actor: str) -> None:
+        await self._world.start(actor)
+
+    async def stop(self, actor: str) -> None:
+        await self._world.stop(actor)
+
+
+class LocalDisks:
+    """Capability `Disks`: what happens to files while their owner is down."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def corrupt(self, actor: str) -> None:
+        """Overwrites the start of each of the actor's database files."""
+        if self._world.running(actor):
+            raise EnvironmentFailed(f"{actor} must be down while its store is corrupted")
+        for path in sorted(self._world.data_folder(actor).glob("**/*")):
+            if path.suffix in {".db", ".sqlite", ".sqlite3"}:
+                with path.open("r+b") as file:
+                    file.write(GARBAGE)
+            elif path.name.endswith(("-wal", "-shm")):
+                path.unlink()
+
+    async def wipe(self, actor: str) -> None:
+        """Removes everything the actor had stored."""
+        shutil.rmtree(self._world.data_folder(actor))
+
+
+class LocalInstances:
+    """Capability `Instances`: the same program once more."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def start_second(self, actor: str) -> Undo:
+        return await self._world.start_second(actor)
+
+
+class LocalManagers:
+    """Capability `Managers`: the control plane of the simulated main API."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def behave(self, mode: str) -> Undo:
+        """From now on the Universal Manager behaves so; undone, it accepts again."""
+        await self._tell(mode)
+        return once(lambda: self._tell("accept"))
+
+    async def _tell(self, mode: str) -> None:
+        body = msgspec.json.encode({"universal": mode})
+        await self._world.insist("main-api", "POST", "/_lab/behaviour", body)
+
+
+class LocalServer:
+    """Capability `Server`: the control plane of the simulated DTMS API."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def script(self, actor: str, fault: Mapping[str, object]) -> Undo:
+        """Inflicts the fault now; on a server that is down, from its next start on."""
+        if not self._world.running(actor):
+            self._world.script_at_next_start(fault)
+            return nothing
+        answer = await self._world.http(
+            actor, "POST", "/_lab/faults", msgspec.json.encode(dict(fault))
+        )
+        if answer is None or answer[0] != 200 or not isinstance(answer[1], dict):
+            raise EnvironmentFailed(f"{actor} did not take the fault {dict(fault)}: {answer}")
+        path = f"/_lab/faults/{answer[1]['id']}"
+
+        async def heal() -> None:
+            # A server that died meanwhile has no faults left to take back.
+            await self._world.http(actor, "DELETE", path)
+
+        return once(heal)
+
+
+class LocalBroker:
+    """Capability `Broker`: the control plane of the simulated broker."""
+
+    def __init__(self, world: LocalWorld) -> None:
+        self._world = world
+
+    async def behave(self, mode: str, delay_s: float = 0.0) -> Undo:
+        """From now on the broker behaves so; undone, it answers well again."""
+        await self._tell({"mode": mode, "delay_s": delay_s})
+        return once(lambda: self._tell({"mode": "ok", "delay_s": 0.0}))
+
+    async def open_position(self, ticket: int, position: Mapping[str, object]) -> None:
+        """Opens or replaces a position."""
+        body = msgspec.json.encode(dict(position))
+        await self._world.http("broker", "PUT", f"/_lab/positions/{ticket}", body)
+
+    async def close_position(self, ticket: int) -> None:
+        """Closes a position."""
+        await self._world.http("broker", "DELETE", f"/_lab/positions/{ticket}")
+
+    async def _tell(self, behaviour: Mapping[str, object]) -> None:
+        body = msgspec.json.encode(dict(behaviour))
+        await self._world.insist("broker", "POST", "/_lab/behaviour", body)
