@@ -93,6 +93,8 @@ class ActorProcess:
             raise ActorGone(f"{self.actor} closed its input") from error
         finally:
             self._answers.pop(request["id"], None)
+            if future.done() and not future.cancelled():
+                future.exception()  # seen, also where the write failed first
 
     async def ends(self, within_s: float) -> bool:
         """Waits for it to end by itself; whether it did."""
