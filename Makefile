@@ -30,6 +30,10 @@ test: setup ## every test, with coverage of core and simulator
 	$(BIN)/python -m coverage erase
 	$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report= tests
 	$(BIN)/python -m coverage report --fail-under=95
+	@$(BIN)/python -m coverage json -q -o .coverage.json
+	@$(BIN)/python -c "import json, sys; t = json.load(open('.coverage.json'))['totals']; \
+	  share = 100 * t['covered_branches'] / t['num_branches']; \
+	  print(f'branches covered: {share:.1f} %, at least 95 are'); sys.exit(share < 95)"
 
 check: setup ## lint, types, layers
 	$(BIN)/ruff check .

@@ -106,3 +106,8 @@ def test_ready_is_said_with_a_boolean_and_a_200() -> None:
 
 def test_a_refused_readiness_carries_retry_after() -> None:
     assert judge_health(Answer(503, {}, 2.0)).retry_after_s == 2.0
+
+
+@pytest.mark.parametrize("status", [204, 301, 307])
+def test_a_status_the_api_never_sends_says_neither_yes_nor_no(trade, status: int) -> None:
+    assert judge_enable(trade, Answer(status, {})) == Retryable(f"status {status}", None)

@@ -107,3 +107,11 @@ def test_between_opening_and_cooling_nothing_is_ever_allowed(steps) -> None:
 
 def test_events_are_all_used() -> None:
     assert {event for row in TRANSITIONS.values() for event in row} == set(Event)
+
+
+def test_a_closed_breaker_has_nothing_to_wait_for() -> None:
+    assert Breaker().retry_in_s(0.0) == 0.0
+
+
+def test_half_open_without_a_probe_has_nothing_to_wait_for() -> None:
+    assert opened().retry_in_s(30.0) == 0.0

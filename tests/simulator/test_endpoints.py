@@ -159,3 +159,30 @@ async def test_the_contract_is_served_for_machines_and_people(dtms) -> None:
     assert "src=" not in page.text
     assert "http://" not in page.text
     assert "https://" not in page.text
+
+
+async def test_what_comes_while_it_shuts_down_is_told_so(engine_at) -> None:
+    async with engine_at() as running:
+        await running.ready()
+        running.engine.shut_down()
+        response = await running.enable()
+        assert response.status_code == 503
+        assert "shutting down" in response.json()["message"]
+        assert (await running.client.delete("/dtms/trade/1")).status_code == 503
+
+
+async def test_initialise_before_the_start_waits_for_nothing(tmp_path) -> None:
+    import time
+    from datetime import UTC, datetime
+
+    from simulator.engine import Engine
+    from simulator.log import Log
+    from simulator.store import SqliteStore
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    store = SqliteStore(tmp_path, now)
+    engine = Engine(store, now=now, monotonic=time.monotonic, draw=lambda: 0.5, log=Log(now))
+    assert await engine.initialize() == {"success": False, "dtms_initialized": False}
+    await engine.aclose()

@@ -235,3 +235,33 @@ def test_clients_remembered_are_bounded() -> None:
     for n in range(CLIENTS_MAX + 10):
         limit.wait_s(str(n), 0.0)
     assert len(limit._buckets) == CLIENTS_MAX
+
+
+async def test_who_manages_is_asked_of_a_dtms_that_answers_in_every_way() -> None:
+    replies = {
+        b"200 OK": b'{"trade_info": {"protection_active": true}}',
+        b"404 Not Found": b"{}",
+        b"500 Broken": b"{}",
+    }
+    reply = b"200 OK"
+
+    async def dtms(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        body = replies[reply]
+        writer.write(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (reply, len(body), body))
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(dtms, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    app = make_main_api(MainApi(Owners(None), url), "sesame")
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://main") as client:
+        assert (await client.get("/trade-registry/7")).json()["managed_by"] == "dtms_manager"
+        reply = b"404 Not Found"
+        assert (await client.get("/trade-registry/7")).json()["managed_by"] == ""
+        reply = b"500 Broken"
+        assert (await client.get("/trade-registry/7")).status_code == 503
+        server.close()
+        await server.wait_closed()
+        assert (await client.get("/trade-registry/7")).status_code == 503
