@@ -98,17 +98,18 @@ class Blurt:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """The head announces the whole body; `kept` of it comes, always less than all, then the end.
+    """The head announces the whole body; `kept` of it comes, then the end.
 
     An answer without a body loses the end of its head."""
 
     kept: float
+    """At least 0, less than 1."""
 
     def deliver(self, answer: HttpAnswer) -> Delivery:
         head = answer.head()
         if not answer.body:
             return Delivery(head=head[: len(head) // 2], body=b"", answer=None)
-        kept = min(int(len(answer.body) * self.kept), len(answer.body) - 1)
+        kept = int(len(answer.body) * self.kept)
         return Delivery(head=head, body=answer.body[:kept], answer=None)
 
 

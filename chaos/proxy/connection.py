@@ -106,8 +106,7 @@ class Connection:
 
     def data(self, side: Side, data: bytes) -> None:
         if side is not self.client:
-            if not self.deaf:
-                self._talk.from_server(data)
+            self._talk.from_server(data)
         elif not self.deaf:
             self._up.feed(data)
         elif self._orphan and self._link.conditions.half_open:

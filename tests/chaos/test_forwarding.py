@@ -63,9 +63,12 @@ async def test_a_chunked_answer_comes_through(bot: Any, server: Any) -> None:
     assert (await bot.enable()).text == "hello world"
 
 
-async def test_an_informational_answer_comes_before_the_answer(bot: Any, server: Any) -> None:
+async def test_an_informational_answer_comes_before_the_answer(
+    bot: Any, server: Any, memory: Any
+) -> None:
     server.answer = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
     assert (await bot.enable()).text == "ok"
+    assert memory.outcomes[0].client.status == 200
 
 
 async def test_an_answer_that_ends_with_the_connection_comes_through(
@@ -108,6 +111,7 @@ async def test_requests_that_come_one_on_the_heels_of_the_other_are_all_answered
         head = await source.readuntil(b"\r\n\r\n")
         length = int(head.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         assert json.loads(await source.readexactly(length))["success"] is True
+    assert {exchange.request.op for exchange in memory.exchanges} == {"enable"}
     sink.close()
 
 

@@ -117,13 +117,14 @@ async def test_a_stall_downwards_lets_the_request_through(
 async def test_a_request_stalled_until_its_client_gave_up_arrives_late_and_is_blamed_on_the_stall(
     proxy: FaultProxy, bot: Any, server: Any, memory: Any
 ) -> None:
+    await bot.enable(1)
     undo = await Stall(LINK).inflict(proxy)
     with pytest.raises(httpx.ReadTimeout):
-        await bot.enable(timeout_s=0.1)
+        await bot.enable(2, timeout_s=0.1)
     await undo()
-    await memory.until(lambda: len(memory.outcomes) == 1)
-    assert server.tickets == [1001]
-    assert (memory.outcomes[0].client, memory.outcomes[0].fault) == (None, "stall")
+    await memory.until(lambda: len(memory.outcomes) == 2)
+    assert server.tickets == [1, 2]
+    assert (memory.outcomes[1].client, memory.outcomes[1].fault) == (None, "stall")
 
 
 async def test_a_stalled_link_holds_back_no_more_than_it_may(
@@ -179,6 +180,17 @@ async def test_a_reset_can_come_later(proxy: FaultProxy, bot: Any, server: Any) 
         await bot.enable()
     assert clock() - began_s >= 0.2
     server.gate.set()
+
+
+async def test_a_reset_that_was_undone_in_time_does_not_come(
+    proxy: FaultProxy, bot: Any, server: Any
+) -> None:
+    await bot.enable(1)
+    undo = await Reset(LINK, after_ms=50).inflict(proxy)
+    await undo()
+    await asyncio.sleep(0.15)
+    assert (await bot.enable(2)).status_code == 200
+    assert server.accepted == 1
 
 
 async def test_a_refused_connection_is_refused(proxy: FaultProxy, bot: Any) -> None:
@@ -312,6 +324,18 @@ async def test_an_undone_link_fault_is_gone(
 async def test_undoing_one_of_two_toxics_leaves_the_other(proxy: FaultProxy, bot: Any) -> None:
     undo = await Refuse(LINK).inflict(proxy)
     await Refuse("bot->dtms").inflict(proxy)
+    await undo()
+    with pytest.raises(httpx.ConnectError):
+        await bot.enable()
+
+
+async def test_undoing_one_of_two_equal_toxics_leaves_the_other(
+    proxy: FaultProxy, bot: Any
+) -> None:
+    fault = Refuse(LINK)
+    undo = await fault.inflict(proxy)
+    await fault.inflict(proxy)
+    await undo()
     await undo()
     with pytest.raises(httpx.ConnectError):
         await bot.enable()

@@ -228,6 +228,25 @@ async def test_garbage_can_be_no_http(proxy: FaultProxy, bot: Any, server: Any) 
     assert server.tickets == [1001]
 
 
+async def test_an_answer_too_large_to_be_kept_is_not_changed(
+    proxy: FaultProxy, bot: Any, server: Any
+) -> None:
+    body = b"y" * (6 * 1024 * 1024)
+    server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    await Garbage(LINK).inflict(proxy)
+    assert (await bot.enable()).content == body
+
+
+async def test_an_answer_too_large_to_be_kept_can_be_lost(
+    proxy: FaultProxy, bot: Any, server: Any
+) -> None:
+    body = b"y" * (6 * 1024 * 1024)
+    server.answer = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    await DropAnswer(LINK, how="close").inflict(proxy)
+    with pytest.raises(httpx.RemoteProtocolError):
+        await bot.enable()
+
+
 async def test_a_truncated_answer_breaks_off(proxy: FaultProxy, bot: Any, memory: Any) -> None:
     await Truncate(LINK).inflict(proxy)
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):

@@ -99,9 +99,11 @@ async def test_a_client_that_gives_up_on_a_slow_server_has_its_connection_ended(
     server.gate.clear()
     with pytest.raises(httpx.ReadTimeout):
         await bot.enable(timeout_s=0.1)
+    await asyncio.sleep(0.05)
     server.gate.set()
     await memory.until(lambda: len(memory.outcomes) == 1)
-    assert (memory.outcomes[0].reached, memory.outcomes[0].client) == (True, None)
+    outcome = memory.outcomes[0]
+    assert (outcome.reached, outcome.client, outcome.server.status) == (True, None, 200)
     await server.until(lambda: server.open == 0)
 
 
