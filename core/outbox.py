@@ -6,10 +6,10 @@ One intent a ticket. An intent is durable before the first byte of its registrat
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import Literal, Protocol, cast
 
-from core.outcome import Outcome
+from core.outcome import Outcome, Pending, Registered
 from core.trade import Trade
 
 IntentState = Literal["PENDING", "REGISTERED", "REJECTED", "CONFLICT", "CLOSED"]
@@ -69,3 +69,35 @@ class Outbox(Protocol):
     def close(self) -> None:
         """Writes all that waits, and lets the file go."""
         ...
+
+
+def put_into(
+    known: Intent | None, trade: Trade, correlation_id: str
+) -> tuple[Intent | None, Stored | Contradicted]:
+    """What `put` has to write, None for nothing, and what it answers, where `known` is there."""
+    if known is None or (known.state == "REJECTED" and known.trade != trade):
+        intent = Intent(trade, correlation_id)
+        return intent, Stored(intent)
+    if known.trade != trade:
+        return None, Contradicted(known)
+    if known.state in {"PENDING", "CLOSED"}:
+        return None, Stored(known)
+    opened = replace(known, state="PENDING", reason="")
+    return opened, Stored(opened)
+
+
+def concluded(known: Intent | None, outcome: Outcome) -> Intent | None:
+    """What `conclude` has to write; None for nothing."""
+    if known is None or known.state == outcome.word:
+        return None
+    return replace(known, state=cast(IntentState, outcome.word), reason=_reason(outcome))
+
+
+def _reason(outcome: Outcome) -> str:
+    match outcome:
+        case Registered(managed_by=managed_by):
+            return managed_by
+        case Pending(reason=reason):
+            return reason
+        case _:
+            return getattr(outcome, "reason", "")

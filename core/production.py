@@ -63,7 +63,8 @@ class Core:
     """The reference registration core, put together. Lives in one event loop.
 
     `async with Core(...) as core`, or `start` and `aclose`. What is injected replaces this
-    machine's: clock, randomness, ids, the port, the outbox, alert sinks.
+    machine's: clock, randomness, ids, the port, the outbox, alert sinks. `metrics` may be shared
+    by cores that take turns.
     """
 
     def __init__(
@@ -78,7 +79,9 @@ class Core:
         local_engine: LocalEngine | None = None,
         alert_sinks: Sequence[AlertSink] = (),
         event_stream: TextIO | None = None,
+        log_level: Level = Level.INFO,
         registry: CollectorRegistry | None = None,
+        metrics: Metrics | None = None,
         clock: Clock | None = None,
         draw: Callable[[], float] = random.random,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
@@ -94,9 +97,9 @@ class Core:
         self._adapter = adapter
         self._given_api = api
         stream = sys.stderr if event_stream is None else event_stream
-        self.events = Events(stream, clock=self._clock, service=service)
+        self.events = Events(stream, clock=self._clock, service=service, level=log_level)
         self.alerts = Alerts(self.events, alert_sinks)
-        self.metrics = Metrics(registry or CollectorRegistry())
+        self.metrics = metrics or Metrics(registry or CollectorRegistry())
         self._driving: dict[int, asyncio.Task[Outcome]] = {}
         self._awaited: dict[int, asyncio.Future[Outcome]] = {}
         self._in_flux: dict[Future[Any], int] = {}

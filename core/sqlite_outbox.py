@@ -13,14 +13,14 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from core.errors import OutboxFailed
-from core.outbox import Contradicted, Intent, IntentState, Stored
-from core.outcome import Outcome, Pending, Registered
+from core.outbox import Contradicted, Intent, IntentState, Stored, concluded, put_into
+from core.outcome import Outcome
 from core.trade import Direction, Trade
 
 SCHEMA_VERSION = 1
@@ -81,24 +81,13 @@ class SqliteOutbox:
 
     def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
         def change(known: Intent | None) -> tuple[Intent | None, Stored | Contradicted]:
-            if known is None or (known.state == "REJECTED" and known.trade != trade):
-                intent = Intent(trade, correlation_id)
-                return intent, Stored(intent)
-            if known.trade != trade:
-                return None, Contradicted(known)
-            if known.state in {"PENDING", "CLOSED"}:
-                return None, Stored(known)
-            opened = replace(known, state="PENDING", reason="")
-            return opened, Stored(opened)
+            return put_into(known, trade, correlation_id)
 
         return self._submit(trade.ticket, change)
 
     def conclude(self, outcome: Outcome) -> Future[None]:
         def change(known: Intent | None) -> tuple[Intent | None, None]:
-            if known is None or known.state == outcome.word:
-                return None, None
-            state = cast(IntentState, outcome.word)
-            return replace(known, state=state, reason=_reason(outcome)), None
+            return concluded(known, outcome), None
 
         return self._submit(outcome.ticket, change, patient=True)
 
@@ -264,16 +253,6 @@ def _trade(stored: dict[str, Any]) -> Trade:
 def _row(intent: Intent) -> tuple[object, ...]:
     trade = json.dumps({name: getattr(intent.trade, name) for name in _TRADE_FIELDS})
     return (intent.ticket, trade, intent.correlation_id, intent.state, intent.reason)
-
-
-def _reason(outcome: Outcome) -> str:
-    match outcome:
-        case Registered(managed_by=managed_by):
-            return managed_by
-        case Pending(reason=reason):
-            return reason
-        case _:
-            return getattr(outcome, "reason", "")
 
 
 def _set_aside(path: Path, now: datetime) -> Path:

@@ -1,0 +1,4 @@
+"""The deterministic world: virtual time, a seeded scheduler, processes, disks and a network.
+
+One seed, one run: nothing in here reads a clock, draws randomness or touches the machine.
+"""

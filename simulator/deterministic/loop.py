@@ -1,0 +1,445 @@
+"""An event loop in virtual time: what runs next is decided by a schedule, never by the machine.
+
+Time stands still while callbacks run and jumps to the next timer when none is ready. Everything
+asyncio needs is here; whatever would leave the simulation raises `NotSimulated`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import heapq
+from collections import deque
+from collections.abc import Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+from simulator.deterministic.process import PROCESS, Life, Process, ProcessKilled
+from simulator.deterministic.schedule import TASK, Schedule
+
+if TYPE_CHECKING:
+    from simulator.deterministic.network import Network
+
+T = TypeVar("T")
+
+STEPS_MAX = 2_000_000
+"""Callbacks of one run."""
+TIME_S_MAX = 3_600.0
+"""Virtual seconds of one run."""
+WAITING_SHOWN_MAX = 12
+"""How many tasks a deadlock names."""
+
+
+class SimulationError(Exception):
+    """The run cannot go on; says nothing about what is simulated."""
+
+
+class Deadlock(SimulationError):
+    """Every task waits and nothing will ever happen; the message says who waits where."""
+
+
+class BudgetSpent(SimulationError):
+    """More callbacks or more virtual time than a run may take."""
+
+
+class NotSimulated(RuntimeError):
+    """Simulated code asked for something real; the message names it, and who asked."""
+
+
+class Handle:
+    """A callback that will run once, unless it is cancelled or its process dies first."""
+
+    __slots__ = ("_when", "args", "callback", "cancelled_", "context")
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: tuple[Any, ...],
+        context: contextvars.Context,
+        when: float = 0.0,
+    ) -> None:
+        self.callback = callback
+        self.args = args
+        self.context = context
+        self.cancelled_ = False
+        self._when = when
+
+    def cancel(self) -> None:
+        self.cancelled_ = True
+        self.args = ()
+
+    def cancelled(self) -> bool:
+        return self.cancelled_
+
+    def when(self) -> float:
+        """The loop's time at which it is due."""
+        return self._when
+
+
+class SimTask(asyncio.Task[Any]):
+    """Hashed by the order of creation, so that sets of tasks are in the same order in every run."""
+
+    __slots__ = ("_number",)
+
+    def __new__(cls, *_args: Any, loop: SimLoop, **_named: Any) -> SimTask:
+        task = super().__new__(cls)
+        loop._created += 1
+        task._number = loop._created
+        return task
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class SimFuture(asyncio.Future[Any]):
+    """Hashed by the order of creation."""
+
+    __slots__ = ("_number",)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class SimLoop(asyncio.AbstractEventLoop):
+    """One for each run; `run` may be called once.
+
+    `schedule` decides about callbacks that are ready together; None is first come, first served.
+    """
+
+    def __init__(
+        self,
+        schedule: Schedule | None = None,
+        *,
+        steps_max: int = STEPS_MAX,
+        time_s_max: float = TIME_S_MAX,
+    ) -> None:
+        self.network: Network | None = None
+        """Who carries sockets; without one there are none."""
+        self.steps = 0
+        self._now_s = 0.0
+        self._schedule = schedule
+        self._steps_max = steps_max
+        self._time_s_max = time_s_max
+        self._fifo: deque[Handle] = deque()
+        self._ranked: list[tuple[int, int, Handle]] = []
+        self._arrivals = 0
+        self._counts: dict[str, int] = {}
+        self._timers: list[tuple[float, int, Handle]] = []
+        self._timers_set = 0
+        self._created = 0
+        self._tasks_of: dict[str, int] = {}
+        self._running = False
+        self._stopping = False
+        self._closed = False
+        self._failure: BaseException | None = None
+        self.unhandled: list[dict[str, Any]] = []
+        """What was raised into nobody's hands."""
+
+    # Running.
+
+    def run(self, main: Coroutine[Any, Any, T]) -> T:
+        """Runs `main` to its end and closes the loop. Raises what it raises, or
+        `SimulationError`."""
+        return self.run_until_complete(main)
+
+    def run_until_complete(self, future: Generator[Any, None, T] | Any) -> T:
+        main = asyncio.ensure_future(future, loop=self)
+        main.add_done_callback(self._end)
+        self._running = True
+        asyncio._set_running_loop(self)
+        try:
+            self._turn(main)
+        finally:
+            asyncio._set_running_loop(None)
+            self._running = False
+        return main.result()  # type: ignore[no-any-return]
+
+    def _end(self, _main: asyncio.Future[Any]) -> None:
+        self._stopping = True
+
+    def _turn(self, main: asyncio.Future[Any]) -> None:
+        fifo, ranked, timers = self._fifo, self._ranked, self._timers
+        budget = self._steps_max
+        while not self._stopping:
+            if fifo:
+                handle = fifo.popleft()
+            elif ranked:
+                handle = heapq.heappop(ranked)[2]
+            elif timers:
+                self._advance()
+                continue
+            else:
+                raise Deadlock(_who_waits(self))
+            if handle.cancelled_:
+                continue
+            process = handle.context.get(PROCESS)
+            if process is not None and process.life is not Life.RUNNING:
+                if process.life is Life.PAUSED:
+                    process.parked.append(handle)
+                continue
+            self.steps += 1
+            if self.steps > budget:
+                raise BudgetSpent(f"{budget} callbacks, at {self._now_s:.3f} s of virtual time")
+            try:
+                handle.context.run(handle.callback, *handle.args)
+            except ProcessKilled:
+                pass  # its process died in the middle of it: there is nobody to tell
+            except Exception as error:  # noqa: BLE001 - as every event loop does
+                self.call_exception_handler({"message": "callback failed", "exception": error})
+            if self._failure is not None:
+                raise self._failure
+
+    def _advance(self) -> None:
+        """Time jumps to the next timer; all that is due then becomes ready."""
+        timers = self._timers
+        when, _number, handle = heapq.heappop(timers)
+        if handle.cancelled_:
+            return
+        if when > self._time_s_max:
+            raise BudgetSpent(f"{self._time_s_max:g} s of virtual time; {_who_waits(self)}")
+        if when > self._now_s:
+            self._now_s = when
+        self._make_ready(handle)
+        while timers and timers[0][0] <= when:
+            due = heapq.heappop(timers)[2]
+            if not due.cancelled_:
+                self._make_ready(due)
+
+    def _make_ready(self, handle: Handle) -> None:
+        schedule = self._schedule
+        if schedule is None:
+            self._fifo.append(handle)
+            return
+        self._arrivals += 1
+        process = handle.context.get(PROCESS)
+        rank = self._arrivals
+        if process is not None:
+            name = process.name
+            nth = self._counts.get(name, 0)
+            self._counts[name] = nth + 1
+            rank += schedule.places(name, nth, handle.context)
+        heapq.heappush(self._ranked, (rank, self._arrivals, handle))
+
+    def fail(self, failure: BaseException) -> None:
+        """Ends the run with this."""
+        self._failure = self._failure or failure
+
+    # Processes.
+
+    def pause(self, process: Process) -> None:
+        """Nothing of it runs until it is resumed; what is due meanwhile waits."""
+        if process.life is Life.RUNNING:
+            process.life = Life.PAUSED
+
+    def resume(self, process: Process) -> None:
+        """Runs on, with all that came due meanwhile."""
+        if process.life is not Life.PAUSED:
+            return
+        process.life = Life.RUNNING
+        parked = [handle for handle in process.parked if isinstance(handle, Handle)]
+        process.parked.clear()
+        for handle in parked:
+            self._make_ready(handle)
+
+    def spawn(self, process: Process, main: Coroutine[Any, Any, Any]) -> SimTask:
+        """Starts a task that belongs to the process, as will be whatever it starts."""
+        return self.create_task(main, name=process.name, context=process.context.copy())
+
+    # What asyncio asks for.
+
+    def time(self) -> float:
+        return self._now_s
+
+    def call_soon(
+        self,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:  # type: ignore[override]
+        handle = Handle(callback, args, contextvars.copy_context() if context is None else context)
+        if self._schedule is None:
+            self._fifo.append(handle)
+        else:
+            self._make_ready(handle)
+        return handle
+
+    call_soon_threadsafe = call_soon  # there is but one thread
+
+    def call_later(
+        self,
+        delay: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:  # type: ignore[override]
+        return self.call_at(self._now_s + delay, callback, *args, context=context)
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> Handle:  # type: ignore[override]
+        context = contextvars.copy_context() if context is None else context
+        handle = Handle(callback, args, context, when)
+        self._timers_set += 1
+        heapq.heappush(self._timers, (when, self._timers_set, handle))
+        return handle
+
+    def create_future(self) -> SimFuture:
+        future = SimFuture(loop=self)
+        self._created += 1
+        future._number = self._created
+        return future
+
+    def create_task(  # type: ignore[override]
+        self,
+        coro: Coroutine[Any, Any, Any],
+        *,
+        name: object = None,
+        context: contextvars.Context | None = None,
+    ) -> SimTask:
+        if self._schedule is not None and self._schedule.by_task:
+            context = contextvars.copy_context() if context is None else context
+            process = context.get(PROCESS)
+            owner = "" if process is None else process.name
+            number = self._tasks_of[owner] = self._tasks_of.get(owner, 0) + 1
+            context.run(TASK.set, number)
+        if name is None:
+            # Named by its owner: left to itself asyncio counts names over all loops.
+            process = PROCESS.get() if context is None else context.get(PROCESS)
+            name = "lab" if process is None else process.name
+        return SimTask(coro, loop=self, name=str(name), context=context)
+
+    def is_running(self) -> bool:
+        return self._running
+
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def stop(self) -> None:
+        self._stopping = True
+
+    def get_debug(self) -> bool:
+        return False
+
+    def set_debug(self, enabled: bool) -> None:
+        """There is nothing to debug in here that is not deterministic already."""
+
+    def get_task_factory(self) -> None:
+        return None
+
+    def get_exception_handler(self) -> None:
+        return None
+
+    def default_exception_handler(self, context: dict[str, Any]) -> None:
+        self.unhandled.append(context)
+
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if isinstance(error, NotSimulated | SimulationError):
+            self.fail(error)
+        elif not self._closed and not isinstance(error, ProcessKilled):
+            self.unhandled.append(context)
+
+    def close(self) -> None:
+        """Ends every coroutine that is left; nothing it still does has any effect."""
+        if self._closed:
+            return
+        self._closed = True
+        self._fifo.clear()
+        self._ranked.clear()
+        self._timers.clear()
+        for task in sorted(asyncio.all_tasks(self), key=hash):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            coroutine = task.get_coro()
+            try:
+                coroutine.close()  # type: ignore[union-attr]
+            except (Exception, ProcessKilled):  # noqa: BLE001, S110 - the dead may not complain
+                pass
+        self._fifo.clear()
+        self._ranked.clear()
+        self._timers.clear()
+
+    async def shutdown_asyncgens(self) -> None:
+        """Asynchronous generators end with their tasks."""
+
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002
+        """There is none."""
+
+    def run_in_executor(  # type: ignore[override]
+        self,
+        executor: object,  # noqa: ARG002 - no executor is any faster in virtual time
+        func: Callable[..., Any],
+        *args: Any,
+    ) -> asyncio.Future[Any]:
+        """Runs it here and now, in the process that asks."""
+        done = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001 - whoever awaits it is told
+            done.set_exception(error)
+        return done
+
+    # Sockets.
+
+    async def create_server(self, protocol_factory: Any, *args: Any, **named: Any) -> Any:
+        return await self._need_network("create_server").listen(protocol_factory, *args, **named)
+
+    async def create_connection(self, protocol_factory: Any, *args: Any, **named: Any) -> Any:
+        return await self._need_network("create_connection").connect(
+            protocol_factory, *args, **named
+        )
+
+    async def sock_connect(self, sock: Any, address: Any) -> None:
+        await self._need_network("sock_connect").connect_socket(sock, address)
+
+    async def getaddrinfo(self, host: Any, port: Any, **named: Any) -> Any:
+        return self._need_network("getaddrinfo").resolve(host, port, **named)
+
+    def _need_network(self, what: str) -> Network:
+        if self.network is None:
+            refuse(f"{what}: this run has no simulated sockets; choose fidelity socket")
+        return self.network
+
+    def add_signal_handler(self, *_args: Any) -> None:
+        """Simulated processes get no signals; they are killed."""
+
+    def remove_signal_handler(self, *_args: Any) -> bool:
+        return False
+
+    def add_reader(self, *_args: Any) -> NoReturn:  # type: ignore[override]
+        refuse("a real file descriptor (add_reader)")
+
+    def add_writer(self, *_args: Any) -> NoReturn:  # type: ignore[override]
+        refuse("a real file descriptor (add_writer)")
+
+    async def subprocess_exec(self, *_args: Any, **_named: Any) -> NoReturn:  # type: ignore[override]
+        refuse("a real process (subprocess_exec)")
+
+    async def subprocess_shell(self, *_args: Any, **_named: Any) -> NoReturn:  # type: ignore[override]
+        refuse("a real process (subprocess_shell)")
+
+
+def refuse(what: str) -> NoReturn:
+    """Raises `NotSimulated`, naming who asked. The run ends with it even if that code goes on."""
+    process = PROCESS.get()
+    who = "the lab" if process is None else process.name
+    error = NotSimulated(f"{who} asked for {what}, which a simulation cannot give")
+    loop = asyncio._get_running_loop()
+    if isinstance(loop, SimLoop):
+        loop.fail(error)
+    raise error
+
+
+def _who_waits(loop: SimLoop) -> str:
+    """Every task that waits, with its process and the line it waits at."""
+    lines = []
+    for task in sorted(asyncio.all_tasks(loop), key=hash):
+        stack = task.get_stack(limit=1)
+        place = f"{stack[0].f_code.co_qualname}:{stack[0].f_lineno}" if stack else "nowhere"
+        lines.append(f"{task.get_name()} at {place}")
+    shown = "; ".join(lines[:WAITING_SHOWN_MAX]) or "nobody"
+    more = f"; and {len(lines) - WAITING_SHOWN_MAX} more" if len(lines) > WAITING_SHOWN_MAX else ""
+    return f"at {loop.time():.3f} s of virtual time nothing is due, and these wait: {shown}{more}"
+
