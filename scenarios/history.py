@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -137,6 +138,10 @@ class History:
         """JSON lines, as `decode` takes them."""
         return b"".join(encode_op(op) for op in self.ops)
 
+    def digest(self) -> str:
+        """SHA-256 of the encoded history: the same for two runs that went the same way."""
+        return sha256(self.encode()).hexdigest()
+
     @property
     def header(self) -> Mapping[str, object]:
         """What the world said about the episode in its first note; empty without one."""
@@ -211,16 +216,18 @@ class Recorder:
     """Writes a history while it happens; what was recorded is in the file, whatever comes after.
 
     Hands out lanes: an invocation takes the service's lowest free one, `info` burns it. May be used
-    from several threads. `clock` tells microseconds since the episode began.
+    from several threads. `clock` tells microseconds since the episode began. Without a path the
+    history is kept in memory only, for `history` to tell.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], int] | None = None) -> None:
+    def __init__(self, path: Path | None, clock: Callable[[], int] | None = None) -> None:
         self._clock = clock or _since_now()
         self._lock = Lock()
         self._next_index = 0
         self._last_us = 0
         self._lanes: dict[str, _Lanes] = {}
-        self._file: IO[bytes] = path.open("xb", buffering=0)
+        self._file: IO[bytes] | None = None if path is None else path.open("xb", buffering=0)
+        self._ops: list[Op] = []
 
     def __enter__(self) -> Recorder:
         return self
@@ -235,7 +242,12 @@ class Recorder:
 
     def close(self) -> None:
         """What comes later is refused with `ValueError`."""
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
+
+    def history(self) -> History:
+        """What was recorded in memory so far; empty where it went to a file."""
+        return History(tuple(self._ops))
 
     def note(self, process: str, f: str, value: object = None) -> Op:
         """Something that is so, and took no time."""
@@ -265,9 +277,12 @@ class Recorder:
         # A clock that steps back must not make a history that is refused.
         self._last_us = max(self._last_us, self._clock())
         op = Op(self._next_index, self._last_us, process, type_, f, value, error)
-        line = encode_op(op)
-        if self._file.write(line) != len(line):
-            raise OSError(f"{self._file.name}: the history could not be written whole")
+        if self._file is None:
+            self._ops.append(op)
+        else:
+            line = encode_op(op)
+            if self._file.write(line) != len(line):
+                raise OSError(f"{self._file.name}: the history could not be written whole")
         self._next_index += 1
         return op
 

@@ -19,41 +19,18 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core import helper
-from core.alerts import Alert
 from core.bridge import Accepted, Bridge
 from core.errors import OutboxFailed, RegistrationError, TradeRefused
-from core.events import Level
-from core.outcome import Closed, Outcome, Pending, Registered, Rejected
+from core.outcome import Outcome, Rejected
 from core.production import Core
 from core.recovery import recover
 from core.settings import Policy, Settings
 from core.trade import normalise
+from scenarios.targets.answers import told
+from scenarios.targets.notebook import Notebook
 from scenarios.targets.trading import HttpPositions, HttpUniversalManager
 
-EVENTS_MAX = 10_000
 READ_BYTES_MAX = 4 * 1024 * 1024
-
-
-class Notebook:
-    """Keeps what a watching person would have seen: alerts, and events from WARNING on."""
-
-    def __init__(self) -> None:
-        self.alerts: list[dict[str, object]] = []
-        self.events: list[dict[str, object]] = []
-
-    def emit(self, alert: Alert) -> None:
-        """An alert was raised."""
-        told = {"level": alert.level.name, "event": alert.event, "ticket": alert.ticket}
-        if len(self.alerts) < EVENTS_MAX:
-            self.alerts.append({**told, "reason": alert.reason})
-
-    def write(self, line: str) -> int:
-        """An event was logged."""
-        event = json.loads(line)
-        if Level[event["level"]] >= Level.WARNING and len(self.events) < EVENTS_MAX:
-            kept = ("level", "event", "ticket", "reason")
-            self.events.append({name: event.get(name) for name in kept})
-        return sys.stderr.write(line)
 
 
 class Service:
@@ -177,18 +154,6 @@ def _descriptors() -> tuple[int, int]:
     return sockets, files
 
 
-def told(outcome: Outcome) -> dict[str, object]:
-    """An outcome in the protocol's words."""
-    match outcome:
-        case Registered() | Closed():
-            return {"registered": True, "detail": outcome.word.lower()}
-        case Pending(reason=reason):
-            return {"registered": None, "detail": f"pending: {reason}"}
-        case _:
-            reason = outcome.reason
-            return {"registered": False, "detail": f"{outcome.word.lower()}: {reason}"}
-
-
 async def serve(service: Service) -> None:
     """Until the input ends; requests run beside each other."""
     loop = asyncio.get_running_loop()
@@ -218,7 +183,7 @@ def main() -> int:
         port=parts.port or 80,
         policy=Policy.from_mapping(json.loads(flags.policy)),
     )
-    notebook = Notebook()
+    notebook = Notebook(mirror=sys.stderr)
     universal = HttpUniversalManager(flags.main_api_url) if flags.main_api_url else None
     bridge = Bridge(
         lambda: Core(

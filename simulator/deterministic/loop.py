@@ -442,4 +442,3 @@ def _who_waits(loop: SimLoop) -> str:
     shown = "; ".join(lines[:WAITING_SHOWN_MAX]) or "nobody"
     more = f"; and {len(lines) - WAITING_SHOWN_MAX} more" if len(lines) > WAITING_SHOWN_MAX else ""
     return f"at {loop.time():.3f} s of virtual time nothing is due, and these wait: {shown}{more}"
-

@@ -1,0 +1,34 @@
+"""What a watching person would have seen of a service: alerts, and events from WARNING on."""
+
+from __future__ import annotations
+
+import json
+from typing import TextIO
+
+from core.alerts import Alert
+from core.events import Level
+
+EVENTS_MAX = 10_000
+
+
+class Notebook:
+    """Stands for a core's log stream and alert sink; `mirror` gets every line as well."""
+
+    def __init__(self, mirror: TextIO | None = None) -> None:
+        self.alerts: list[dict[str, object]] = []
+        self.events: list[dict[str, object]] = []
+        self._mirror = mirror
+
+    def emit(self, alert: Alert) -> None:
+        """An alert was raised."""
+        told = {"level": alert.level.name, "event": alert.event, "ticket": alert.ticket}
+        if len(self.alerts) < EVENTS_MAX:
+            self.alerts.append({**told, "reason": alert.reason})
+
+    def write(self, line: str) -> int:
+        """An event was logged."""
+        event = json.loads(line)
+        if Level[event["level"]] >= Level.WARNING and len(self.events) < EVENTS_MAX:
+            kept = ("level", "event", "ticket", "reason")
+            self.events.append({name: event.get(name) for name in kept})
+        return len(line) if self._mirror is None else self._mirror.write(line)
