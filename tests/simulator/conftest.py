@@ -20,11 +20,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from simulator.api import Api, Options
+from simulator.api import Api
 from simulator.broker_client import NoData
 from simulator.engine import Engine, Status
 from simulator.lab import Lab
 from simulator.log import Log
+from simulator.messages import Options
 from simulator.request import EnableRequest
 from simulator.store import SqliteStore
 
