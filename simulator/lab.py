@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import hmac
 import itertools
-import os
-import signal
 from collections.abc import Callable, Mapping
-from typing import NoReturn
 
 import msgspec
 
@@ -145,7 +142,7 @@ def _crash(engine: Engine, fault: Mapping[str, object]) -> Callable[[], None]:
             faults.crash_after = after
             return lambda: setattr(faults, "crash_after", None)
         case "during-recovery":
-            engine.init_faults.crash_in_recovery = _die
+            engine.init_faults.crash_in_recovery = engine.die
             return lambda: setattr(engine.init_faults, "crash_in_recovery", None)
         case point:
             raise FaultRefused(
@@ -180,11 +177,6 @@ _FAULTS: dict[str, Callable[[Engine, Mapping[str, object]], Callable[[], None]]]
     "init-fails": _init_fails,
     "monitor-dies": _monitor_dies,
 }
-
-
-def _die() -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("unreachable")
 
 
 def _number(fault: Mapping[str, object], name: str, default: float, most: float) -> float:

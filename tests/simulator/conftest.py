@@ -103,6 +103,7 @@ async def open_engine(
     broker_wait_s: float = 0.2,
     before: Callable[[Engine], None] = lambda _engine: None,
     on_failed: Callable[[], None] = lambda: None,
+    **more: object,
 ) -> AsyncIterator[Running]:
     stream = io.StringIO()
     engine = Engine(
@@ -116,6 +117,7 @@ async def open_engine(
         monitoring_interval_s=interval_s,
         broker_wait_s=broker_wait_s,
         on_failed=on_failed,
+        **more,  # type: ignore[arg-type]
     )
     before(engine)
     api = Api(engine, options or Options(rate_limit=False), lab=Lab(engine, TOKEN))
