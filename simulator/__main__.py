@@ -10,11 +10,12 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from simulator.api import Api, Options
+from simulator.api import Api
 from simulator.broker_client import HttpBroker, HttpRegistry
 from simulator.engine import Engine
 from simulator.lab import FaultRefused, Lab
 from simulator.log import Log
+from simulator.messages import Options
 from simulator.serving import PortBusy, Server, bind
 from simulator.settings import Settings, SettingsError, read
 from simulator.store import SqliteStore

@@ -14,16 +14,14 @@ DTMS_LAB_TOKEN, a control plane under /_lab that opens and closes positions and 
 from __future__ import annotations
 
 import asyncio
-import hmac
 import sys
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import msgspec
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
+from simulator.side_app import Answered, make_app, read, read_ticket, refused, unknown
 from simulator.side_process import run
 
 Mode = Literal["ok", "slow", "down", "no_data", "empty", "mismatch"]
@@ -49,13 +47,29 @@ class Behaviour(msgspec.Struct, frozen=True):
 
 
 class Broker:
-    """Positions by ticket, and how they are told."""
+    """Positions by ticket, and how they are told.
+
+    `request` answers every message, with no HTTP in between; `body` is JSON or an object.
+    """
 
     def __init__(self) -> None:
         self.positions: dict[int, Position] = {}
         self.behaviour = Behaviour()
 
-    def told(self) -> tuple[int, object]:
+    async def request(
+        self,
+        method: str,
+        path: str,
+        _query: Mapping[str, str] = MappingProxyType({}),
+        body: object = b"",
+    ) -> Answered:
+        """Answers any request. Who may ask for what is under /_lab is for the caller to say."""
+        try:
+            return await self._answer(method, path, body)
+        except msgspec.DecodeError as error:
+            return refused(error)
+
+    def told(self) -> Answered:
         """Status and body of an answer, as the behaviour has it."""
         match self.behaviour.mode:
             case "down":
@@ -77,72 +91,33 @@ class Broker:
                     ]
                 }
 
-
-def make_app(broker: Broker, token: str | None) -> Starlette:
-    """The broker over HTTP."""
-
-    async def positions(_request: Request) -> Response:
-        if broker.behaviour.mode == "slow":
-            await asyncio.sleep(min(broker.behaviour.delay_s, DELAY_S_MAX))
-        return answer(*broker.told())
-
-    async def health(_request: Request) -> Response:
-        return answer(200, {"status": "healthy", "positions": len(broker.positions)})
-
-    async def put(request: Request) -> Response:
-        position = msgspec.json.decode(await request.body(), type=Position)
-        broker.positions[request.path_params["ticket"]] = position
-        return answer(200, {"open": True})
-
-    async def delete(request: Request) -> Response:
-        known = broker.positions.pop(request.path_params["ticket"], None)
-        return answer(200, {"open": False, "known": known is not None})
-
-    async def replace_all(request: Request) -> Response:
-        positions = msgspec.json.decode(await request.body(), type=dict[int, Position])
-        broker.positions = positions
-        return answer(200, {"positions": len(positions)})
-
-    async def behave(request: Request) -> Response:
-        broker.behaviour = msgspec.json.decode(await request.body(), type=Behaviour)
-        return answer(200, broker.behaviour)
-
-    return Starlette(
-        routes=[
-            Route("/positions", positions),
-            Route("/health", health),
-            Route("/_lab/positions", guarded(token, replace_all), methods=["PUT"]),
-            Route("/_lab/positions/{ticket:int}", guarded(token, put), methods=["PUT"]),
-            Route("/_lab/positions/{ticket:int}", guarded(token, delete), methods=["DELETE"]),
-            Route("/_lab/behaviour", guarded(token, behave), methods=["POST"]),
-        ]
-    )
-
-
-def answer(status: int, body: object) -> Response:
-    """A JSON answer."""
-    return Response(msgspec.json.encode(body), status, media_type="application/json")
-
-
-def guarded(token: str | None, handler):  # type: ignore[no-untyped-def]
-    """The handler for who knows the token; without one the control plane is closed."""
-
-    async def guard(request: Request) -> Response:
-        given = request.headers.get("X-Lab-Token", "")
-        if not token or not hmac.compare_digest(given.encode(), token.encode()):
-            return answer(401, {"error": "unauthorised", "message": "X-Lab-Token is wrong."})
-        try:
-            reply: Response = await handler(request)
-        except msgspec.DecodeError as error:
-            return answer(422, {"error": "refused", "message": str(error)})
-        return reply
-
-    return guard
+    async def _answer(self, method: str, path: str, body: object) -> Answered:
+        match method, path.strip("/").split("/"):
+            case "GET", ["positions"]:
+                if self.behaviour.mode == "slow":
+                    await asyncio.sleep(min(self.behaviour.delay_s, DELAY_S_MAX))
+                return self.told()
+            case "GET", ["health"]:
+                return 200, {"status": "healthy", "positions": len(self.positions)}
+            case "PUT", ["_lab", "positions"]:
+                self.positions = read(body, dict[int, Position])
+                return 200, {"positions": len(self.positions)}
+            case "PUT", ["_lab", "positions", text] if (ticket := read_ticket(text)) is not None:
+                self.positions[ticket] = read(body, Position)
+                return 200, {"open": True}
+            case "DELETE", ["_lab", "positions", text] if (ticket := read_ticket(text)) is not None:
+                known = self.positions.pop(ticket, None)
+                return 200, {"open": False, "known": known is not None}
+            case "POST", ["_lab", "behaviour"]:
+                self.behaviour = read(body, Behaviour)
+                return 200, self.behaviour
+            case _:
+                return unknown(method, path)
 
 
 def main() -> int:
     """The broker as a process."""
-    return run("simulator.broker", lambda flags: make_app(Broker(), flags.lab_token))
+    return run("simulator.broker", lambda flags: make_app(Broker().request, flags.lab_token))
 
 
 if __name__ == "__main__":

@@ -14,13 +14,14 @@ from enum import StrEnum
 import msgspec
 
 from simulator.broker_client import Broker, NoData, Registry
+from simulator.death import Die, kill_this_process
 from simulator.ledger import Already, Conflict, Ledger, New, Registration, Reserved, moved
 from simulator.log import Log
 from simulator.monitor import Monitor
+from simulator.persistence import Store, StoreFailed
 from simulator.recovery import recover
 from simulator.request import EnableRequest, Problem
 from simulator.states import State
-from simulator.store import SqliteStore, StoreFailed
 
 INIT_ATTEMPTS_MAX = 5
 BROKER_WAIT_S_MAX = 10.0
@@ -55,7 +56,7 @@ class InitFaults:
 
     delay_s: float = 0.0
     failures_left: int = 0
-    crash_in_recovery: Callable[[], None] | None = None
+    crash_in_recovery: Die | None = None
 
 
 @dataclass(slots=True)
@@ -73,7 +74,7 @@ class Engine:
 
     def __init__(
         self,
-        store: SqliteStore,
+        store: Store,
         *,
         broker: Broker | None = None,
         registry: Registry | None = None,
@@ -84,6 +85,7 @@ class Engine:
         monitoring_interval_s: float = 30.0,
         broker_wait_s: float = BROKER_WAIT_S_MAX,
         on_failed: Callable[[], None] = lambda: None,
+        die: Die = kill_this_process,
     ) -> None:
         self.store = store
         self.ledger = Ledger()
@@ -95,6 +97,7 @@ class Engine:
         self.registry = registry
         self.monitor = Monitor(self, interval_s=monitoring_interval_s, monotonic=monotonic)
         self.log = log
+        self.die = die
         self._now = now
         self._monotonic = monotonic
         self._draw = draw
@@ -366,6 +369,8 @@ class Engine:
         positions = await self._wait_for_broker()
         if faults.crash_in_recovery is not None:
             faults.crash_in_recovery()
+            # A simulated process is taken away a moment later; until then it does nothing.
+            await asyncio.get_running_loop().create_future()
         await self._recover(stored, positions)
         self.monitor.start()
         self.status = Status.READY

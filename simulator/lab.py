@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import hmac
 import itertools
-import os
-import signal
 from collections.abc import Callable, Mapping
-from typing import NoReturn
 
 import msgspec
 
-from simulator.api import Answer
 from simulator.engine import Engine, trade_info
 from simulator.ledger import Registration, TransitionRefused
+from simulator.messages import Reply
 from simulator.states import State
 
 FAULTS_MAX = 100
@@ -56,48 +53,48 @@ class Lab:
             entry[1]()
         return entry is not None
 
-    async def __call__(self, method: str, path: str, token: bytes, body: bytes) -> Answer:
+    async def __call__(self, method: str, path: str, token: bytes, body: bytes) -> Reply:
         """Answers one request under /_lab."""
         if not hmac.compare_digest(token, self._token):
-            return _json(401, {"error": "unauthorised", "message": "X-Lab-Token is wrong."})
+            return _reply(401, {"error": "unauthorised", "message": "X-Lab-Token is wrong."})
         try:
             return await self._answer(method, path.removeprefix("/_lab"), body)
         except (FaultRefused, TransitionRefused, msgspec.DecodeError) as error:
-            return _json(422, {"error": "refused", "message": str(error)})
+            return _reply(422, {"error": "refused", "message": str(error)})
 
-    async def _answer(self, method: str, path: str, body: bytes) -> Answer:
+    async def _answer(self, method: str, path: str, body: bytes) -> Reply:
         match method, path.strip("/").split("/"):
             case "GET", ["state"]:
                 return self._state()
             case "POST", ["faults"]:
-                return _json(200, {"id": self.inflict(_object(body))})
+                return _reply(200, {"id": self.inflict(_object(body))})
             case "DELETE", ["faults"]:
                 for number in list(self._undo):
                     self.heal(number)
-                return _json(200, {"healed": True})
+                return _reply(200, {"healed": True})
             case "DELETE", ["faults", number] if number.isdigit():
-                return _json(200 if self.heal(int(number)) else 404, {"id": int(number)})
+                return _reply(200 if self.heal(int(number)) else 404, {"id": int(number)})
             case "POST", ["trades", ticket, "state"] if ticket.isdigit():
                 return await self._move(int(ticket), _object(body))
             case _:
                 message = f"There is no {method} {path}."
-                return _json(404, {"error": "not_found", "message": message})
+                return _reply(404, {"error": "not_found", "message": message})
 
-    def _state(self) -> Answer:
+    def _state(self) -> Reply:
         faults = {str(number): fault for number, (fault, _undo) in self._undo.items()}
-        return _json(200, {"status": self._engine.status, "faults": faults})
+        return _reply(200, {"status": self._engine.status, "faults": faults})
 
-    async def _move(self, ticket: int, body: Mapping[str, object]) -> Answer:
+    async def _move(self, ticket: int, body: Mapping[str, object]) -> Reply:
         known = self._engine.ledger.get(ticket)
         wanted = body.get("state")
         if not isinstance(wanted, str) or wanted not in State.__members__:
             raise FaultRefused(f"there is no state {wanted!r}")
         if known is None:
-            return _json(404, {"error": "unknown_ticket", "message": f"{ticket} is unknown."})
+            return _reply(404, {"error": "unknown_ticket", "message": f"{ticket} is unknown."})
         after = await self._engine.move(known, State(wanted), "moved by the lab")
         if isinstance(after, Registration):
-            return _json(200, {"trade_info": trade_info(after)})
-        return _json(after.status, {"error": after.code, "message": after.message})
+            return _reply(200, {"trade_info": trade_info(after)})
+        return _reply(after.status, {"error": after.code, "message": after.message})
 
 
 def _store_fails(engine: Engine, _fault: Mapping[str, object]) -> Callable[[], None]:
@@ -145,7 +142,7 @@ def _crash(engine: Engine, fault: Mapping[str, object]) -> Callable[[], None]:
             faults.crash_after = after
             return lambda: setattr(faults, "crash_after", None)
         case "during-recovery":
-            engine.init_faults.crash_in_recovery = _die
+            engine.init_faults.crash_in_recovery = engine.die
             return lambda: setattr(engine.init_faults, "crash_in_recovery", None)
         case point:
             raise FaultRefused(
@@ -182,11 +179,6 @@ _FAULTS: dict[str, Callable[[Engine, Mapping[str, object]], Callable[[], None]]]
 }
 
 
-def _die() -> NoReturn:
-    os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("unreachable")
-
-
 def _number(fault: Mapping[str, object], name: str, default: float, most: float) -> float:
     value = fault.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
@@ -198,5 +190,5 @@ def _object(body: bytes) -> dict[str, object]:
     return msgspec.json.decode(body, type=dict[str, object])
 
 
-def _json(status: int, body: object) -> Answer:
-    return Answer(status, msgspec.json.encode(body))
+def _reply(status: int, body: object) -> Reply:
+    return Reply(status, body, route="/_lab")

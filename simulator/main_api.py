@@ -9,21 +9,22 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
 import sqlite3
 import sys
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, Protocol
 
 import msgspec
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from simulator.broker import answer, guarded
 from simulator.broker_client import NoData, get
+from simulator.side_app import Answered, make_app, read, read_ticket, refused, unknown
 from simulator.side_process import run
 
 UNIVERSAL = "universal_sl_tp_manager"
@@ -45,6 +46,27 @@ class Taken(msgspec.Struct, frozen=True):
     strategy_type: str
 
 
+class Ownership(Protocol):
+    """What the Universal Manager manages, wherever that is kept."""
+
+    @property
+    def tickets(self) -> AbstractSet[int]:
+        """Every ticket it manages."""
+        ...
+
+    async def take(self, trade: Taken) -> None:
+        """Manages the trade from now on, durably; again is the same."""
+        ...
+
+
+class Dtms(Protocol):
+    """What the registry asks of DTMS."""
+
+    async def protects(self, ticket: int) -> bool | None:
+        """Whether DTMS protects the ticket; None where it does not answer."""
+        ...
+
+
 class Owners:
     """Which tickets the Universal Manager manages; durable where a folder is given."""
 
@@ -62,7 +84,7 @@ class Owners:
         rows = self._database.execute("SELECT ticket FROM owned")
         self.tickets: set[int] = {ticket for (ticket,) in rows}
 
-    def take(self, trade: Taken) -> None:
+    async def take(self, trade: Taken) -> None:
         """Manages the trade from now on; again is the same."""
         self._database.execute(
             "INSERT OR IGNORE INTO owned VALUES (?, ?)", (trade.ticket, trade.strategy_type)
@@ -70,93 +92,103 @@ class Owners:
         self.tickets.add(trade.ticket)
 
 
-class MainApi:
-    """The application's state and routes."""
+class HttpDtms:
+    """The DTMS API behind a URL."""
 
-    def __init__(self, owners: Owners, dtms_url: str | None) -> None:
-        self.behaviour = Behaviour()
-        self._owners = owners
-        self._dtms_url = dtms_url
+    def __init__(self, url: str, timeout_s: float = 2.0) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
 
-    async def registry(self, request: Request) -> Response:
-        ticket = request.path_params["ticket"]
-        if self.behaviour.registry == "down":
-            return answer(503, {"error": "down", "message": "The registry is down."})
-        managed_by: str | None = UNIVERSAL if ticket in self._owners.tickets else ""
-        if not managed_by and request.query_params.get("except") != DTMS:
-            managed_by = await self._asked_of_dtms(ticket)
-        if managed_by is None:
-            return answer(503, {"error": "unknown", "message": "The DTMS API does not answer."})
-        told = {"ticket": ticket, "managed_by": managed_by, "breakeven_triggered": False}
-        return answer(200, told)
-
-    async def offer(self, request: Request) -> Response:
-        trade = msgspec.json.decode(await request.body(), type=Taken)
-        match self.behaviour.universal:
-            case "refuse":
-                return answer(409, {"accepted": False})
-            case "fail":
-                return answer(500, {"error": "failed", "message": "The manager failed."})
-            case "fail-after-accept":
-                self._owners.take(trade)
-                return answer(500, {"error": "failed", "message": "Failed after accepting."})
-            case "slow":
-                await asyncio.sleep(self.behaviour.delay_s)
-        self._owners.take(trade)
-        return answer(200, {"accepted": True})
-
-    async def owned(self, _request: Request) -> Response:
-        return answer(200, {"tickets": sorted(self._owners.tickets)})
-
-    async def health(self, _request: Request) -> Response:
-        return answer(200, {"status": "healthy"})
-
-    async def behave(self, request: Request) -> Response:
-        self.behaviour = msgspec.json.decode(await request.body(), type=Behaviour)
-        return answer(200, self.behaviour)
-
-    async def _asked_of_dtms(self, ticket: int) -> str | None:
-        """DTMS where it protects the ticket, nobody where it knows it not; None for no answer."""
-        if self._dtms_url is None:
-            return ""
+    async def protects(self, ticket: int) -> bool | None:
         try:
-            status, body = await get(f"{self._dtms_url}/dtms/trade/{ticket}", timeout_s=2.0)
+            status, body = await get(f"{self._url}/dtms/trade/{ticket}", self._timeout_s)
         except NoData:
             return None
         if status == 404:
-            return ""
+            return False
         if status != 200:
             return None
-        active = json.loads(body)["trade_info"]["protection_active"]
-        return DTMS if active else ""
+        return bool(json.loads(body)["trade_info"]["protection_active"])
 
 
-def make_app(api: MainApi, token: str | None) -> Starlette:
-    """The main API over HTTP."""
+class MainApi:
+    """The registry and the Universal Manager; without a DTMS, DTMS owns nothing.
 
-    async def offer(request: Request) -> Response:
+    `request` answers every message, with no HTTP in between; `body` is JSON or an object.
+    """
+
+    def __init__(self, owners: Ownership, dtms: Dtms | None) -> None:
+        self.behaviour = Behaviour()
+        self._owners = owners
+        self._dtms = dtms
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] = MappingProxyType({}),
+        body: object = b"",
+    ) -> Answered:
+        """Answers any request. Who may ask for what is under /_lab is for the caller to say."""
         try:
-            return await api.offer(request)
+            return await self._answer(method, path, query, body)
         except msgspec.DecodeError as error:
-            return answer(422, {"error": "refused", "message": str(error)})
+            return refused(error)
 
-    return Starlette(
-        routes=[
-            Route("/trade-registry/{ticket:int}", api.registry),
-            Route("/universal/trades", offer, methods=["POST"]),
-            Route("/universal/trades", api.owned),
-            Route("/health", api.health),
-            Route("/_lab/behaviour", guarded(token, api.behave), methods=["POST"]),
-        ]
-    )
+    async def registry(self, ticket: int, *, besides: str = "") -> Answered:
+        """Who manages the ticket; `besides` names a manager who does not count."""
+        if self.behaviour.registry == "down":
+            return 503, {"error": "down", "message": "The registry is down."}
+        managed_by: str | None = UNIVERSAL if ticket in self._owners.tickets else ""
+        if not managed_by and besides != DTMS and self._dtms is not None:
+            protects = await self._dtms.protects(ticket)
+            managed_by = None if protects is None else DTMS if protects else ""
+        if managed_by is None:
+            return 503, {"error": "unknown", "message": "The DTMS API does not answer."}
+        return 200, {"ticket": ticket, "managed_by": managed_by, "breakeven_triggered": False}
+
+    async def offer(self, trade: Taken) -> Answered:
+        """The Universal Manager takes the trade, or not, as its behaviour has it."""
+        match self.behaviour.universal:
+            case "refuse":
+                return 409, {"accepted": False}
+            case "fail":
+                return 500, {"error": "failed", "message": "The manager failed."}
+            case "fail-after-accept":
+                await self._owners.take(trade)
+                return 500, {"error": "failed", "message": "Failed after accepting."}
+            case "slow":
+                await asyncio.sleep(self.behaviour.delay_s)
+        await self._owners.take(trade)
+        return 200, {"accepted": True}
+
+    async def _answer(
+        self, method: str, path: str, query: Mapping[str, str], body: object
+    ) -> Answered:
+        match method, path.strip("/").split("/"):
+            case "GET", ["trade-registry", text] if (ticket := read_ticket(text)) is not None:
+                return await self.registry(ticket, besides=query.get("except", ""))
+            case "POST", ["universal", "trades"]:
+                return await self.offer(read(body, Taken))
+            case "GET", ["universal", "trades"]:
+                return 200, {"tickets": sorted(self._owners.tickets)}
+            case "GET", ["health"]:
+                return 200, {"status": "healthy"}
+            case "POST", ["_lab", "behaviour"]:
+                self.behaviour = read(body, Behaviour)
+                return 200, self.behaviour
+            case _:
+                return unknown(method, path)
 
 
 def main() -> int:
     """The main API as a process."""
-    return run(
-        "simulator.main_api",
-        lambda flags: make_app(MainApi(Owners(flags.data_dir), flags.dtms_url), flags.lab_token),
-    )
+
+    def app(flags: argparse.Namespace) -> Starlette:
+        dtms = HttpDtms(flags.dtms_url) if flags.dtms_url is not None else None
+        return make_app(MainApi(Owners(flags.data_dir), dtms).request, flags.lab_token)
+
+    return run("simulator.main_api", app)
 
 
 if __name__ == "__main__":

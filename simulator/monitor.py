@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from simulator.broker_client import NoData
+from simulator.persistence import StoreFailed
 from simulator.states import State
-from simulator.store import StoreFailed
 
 if TYPE_CHECKING:
     from simulator.engine import Engine

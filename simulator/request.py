@@ -1,4 +1,4 @@
-"""Reading the body of POST /dtms/trade/enable: strictly, and naming the field that is wrong."""
+"""Reading a registration, from bytes or objects: strictly, and naming the field that is wrong."""
 
 from __future__ import annotations
 
@@ -49,6 +49,20 @@ def read_enable(body: bytes) -> EnableRequest | Problem:
         return _invalid(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Problem(400, "invalid_json", f"The body is not JSON: {error}")
+    return _checked(request)
+
+
+def read_enable_object(payload: object) -> EnableRequest | Problem:
+    """The same from what was decoded already, as strictly: 422 where a field is wrong."""
+    try:
+        request = msgspec.convert(payload, EnableRequest, strict=True)
+    except msgspec.ValidationError as error:
+        return _invalid(str(error))
+    return _checked(request)
+
+
+def _checked(request: EnableRequest) -> EnableRequest | Problem:
+    """What types cannot say."""
     if not request.symbol.isprintable():
         return _wrong("symbol", "must be printable")
     sign = 1 if request.direction == "BUY" else -1

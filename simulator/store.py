@@ -7,9 +7,7 @@ failed has changed nothing.
 from __future__ import annotations
 
 import asyncio
-import os
 import queue
-import signal
 import sqlite3
 import threading
 import time
@@ -19,30 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from simulator.death import Die, kill_this_process
 from simulator.ledger import Registration
+from simulator.persistence import BATCH_MAX, BUSY_MS, QUEUE_MAX, StoreFailed, StoreFaults
 from simulator.states import State
 
 SCHEMA_VERSION = 1
-QUEUE_MAX = 20_000
-BATCH_MAX = 512
-BUSY_MS = 100
-"""How long a commit waits for a lock that another process holds."""
 FILE_NAME = "dtms.db"
-
-
-class StoreFailed(Exception):
-    """Nothing of what was asked for has been stored; the message says why."""
-
-
-@dataclass(slots=True)
-class StoreFaults:
-    """What the control plane does to the store. `crash_before` and `crash_after` count down the
-    commits until the process kills itself on that side of one; None is never."""
-
-    fails: bool = False
-    slow_s: float = 0.0
-    crash_before: int | None = None
-    crash_after: int | None = None
 
 
 @dataclass(slots=True)
@@ -55,12 +36,15 @@ class _Save:
 class SqliteStore:
     """Open with `open`, in the event loop that will use it."""
 
-    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, folder: Path, now: Callable[[], datetime], *, die: Die = kill_this_process
+    ) -> None:
         self.path = folder / FILE_NAME
         self.faults = StoreFaults()
         self.writable = False
         self.set_aside: Path | None = None
         self._now = now
+        self._die = die
         self._queue: queue.Queue[_Save | None] = queue.Queue(QUEUE_MAX)
         self._thread: threading.Thread | None = None
         self._database: sqlite3.Connection | None = None
@@ -201,14 +185,22 @@ class SqliteStore:
             if not writes:
                 database.execute(_TAKE_ROOM)
                 database.execute(_GIVE_ROOM_BACK)
-            faults.crash_before = _count_down(faults.crash_before, writes)
+            faults.crash_before = self._count_down(faults.crash_before, writes)
             database.execute("COMMIT")
-            faults.crash_after = _count_down(faults.crash_after, writes)
+            faults.crash_after = self._count_down(faults.crash_after, writes)
         except sqlite3.Error as error:
             if database.in_transaction:
                 database.execute("ROLLBACK")
             return StoreFailed(str(error))
         return None
+
+    def _count_down(self, left: int | None, counts: bool) -> int | None:
+        """One commit nearer to the planned crash; at none left, the process kills itself."""
+        if left is None or not counts:
+            return left
+        if left <= 1:
+            self._die()
+        return left - 1
 
     def _tell(self, batch: Sequence[_Save], error: StoreFailed | None) -> None:
         self.writable = error is None
@@ -260,15 +252,6 @@ def _values(row: Registration) -> tuple[object, ...]:
         row.registered_at,
         row.last_updated,
     )
-
-
-def _count_down(left: int | None, counts: bool) -> int | None:
-    """One commit nearer to the planned crash; at none left, the process kills itself."""
-    if left is None or not counts:
-        return left
-    if left <= 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return left - 1
 
 
 def _set_aside(path: Path, now: datetime) -> Path:

@@ -20,11 +20,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from simulator.api import Api, Options
+from simulator.api import Api
 from simulator.broker_client import NoData
 from simulator.engine import Engine, Status
 from simulator.lab import Lab
 from simulator.log import Log
+from simulator.messages import Options
 from simulator.request import EnableRequest
 from simulator.store import SqliteStore
 
@@ -102,6 +103,7 @@ async def open_engine(
     broker_wait_s: float = 0.2,
     before: Callable[[Engine], None] = lambda _engine: None,
     on_failed: Callable[[], None] = lambda: None,
+    **more: object,
 ) -> AsyncIterator[Running]:
     stream = io.StringIO()
     engine = Engine(
@@ -115,6 +117,7 @@ async def open_engine(
         monitoring_interval_s=interval_s,
         broker_wait_s=broker_wait_s,
         on_failed=on_failed,
+        **more,  # type: ignore[arg-type]
     )
     before(engine)
     api = Api(engine, options or Options(rate_limit=False), lab=Lab(engine, TOKEN))

@@ -186,3 +186,10 @@ async def test_initialise_before_the_start_waits_for_nothing(tmp_path) -> None:
     engine = Engine(store, now=now, monotonic=time.monotonic, draw=lambda: 0.5, log=Log(now))
     assert await engine.initialize() == {"success": False, "dtms_initialized": False}
     await engine.aclose()
+
+
+async def test_whatever_is_too_large_is_counted_in_one_place(dtms) -> None:
+    for n in range(3):
+        await dtms.client.post(f"/x{n}", content=b" " * 70_000)
+    text = (await dtms.client.get("/dtms/metrics")).text
+    assert 'dtms_requests_total{route="too_large",status="413"} 3.0' in text

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from simulator.api import BODY_BYTES_MAX, Options
+from simulator.api import BODY_BYTES_MAX
+from simulator.messages import Options
 
 
 async def test_a_new_ticket_is_registered(dtms, good) -> None:

@@ -5,11 +5,11 @@ import asyncio
 import httpx
 import pytest
 
-from simulator.broker import Broker, make_app
+from simulator.broker import Broker
 from simulator.broker_client import HttpBroker, HttpRegistry, NoData
 from simulator.limits import CLIENTS_MAX, RateLimit
-from simulator.main_api import MainApi, Owners
-from simulator.main_api import make_app as make_main_api
+from simulator.main_api import HttpDtms, MainApi, Owners, Taken
+from simulator.side_app import make_app
 from simulator.side_process import parse
 
 LAB = {"X-Lab-Token": "sesame"}
@@ -25,14 +25,14 @@ POSITION = {
 
 @pytest.fixture
 async def broker():
-    transport = httpx.ASGITransport(make_app(Broker(), "sesame"))
+    transport = httpx.ASGITransport(make_app(Broker().request, "sesame"))
     async with httpx.AsyncClient(transport=transport, base_url="http://broker") as client:
         yield client
 
 
 @pytest.fixture
 async def main_api(tmp_path):
-    app = make_main_api(MainApi(Owners(tmp_path / "main"), None), "sesame")
+    app = make_app(MainApi(Owners(tmp_path / "main"), None).request, "sesame")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://main") as client:
         yield client
@@ -74,7 +74,7 @@ async def test_the_brokers_control_plane_needs_the_token_and_sense(broker) -> No
 
 
 async def test_without_a_token_the_control_plane_is_closed() -> None:
-    transport = httpx.ASGITransport(make_app(Broker(), None))
+    transport = httpx.ASGITransport(make_app(Broker().request, None))
     async with httpx.AsyncClient(transport=transport, base_url="http://broker") as client:
         response = await client.delete("/_lab/positions/7", headers={"X-Lab-Token": ""})
     assert response.status_code == 401
@@ -254,7 +254,7 @@ async def test_who_manages_is_asked_of_a_dtms_that_answers_in_every_way() -> Non
 
     server = await asyncio.start_server(dtms, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    app = make_main_api(MainApi(Owners(None), url), "sesame")
+    app = make_app(MainApi(Owners(None), HttpDtms(url)).request, "sesame")
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://main") as client:
         assert (await client.get("/trade-registry/7")).json()["managed_by"] == "dtms_manager"
@@ -265,3 +265,76 @@ async def test_who_manages_is_asked_of_a_dtms_that_answers_in_every_way() -> Non
         server.close()
         await server.wait_closed()
         assert (await client.get("/trade-registry/7")).status_code == 503
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/nowhere"),
+        ("PUT", "/positions"),
+        ("PUT", "/_lab/positions/x"),
+        ("PUT", "/_lab/positions/" + "9" * 20),
+        ("GET", "/trade-registry/\u00b2"),
+        ("POST", "/health"),
+    ],
+)
+async def test_what_a_side_process_does_not_know_is_404(method, path) -> None:
+    for asked in (Broker().request, MainApi(Owners(None), None).request):
+        status, body = await asked(method, path, {}, b"{}")
+        assert (status, body["error"]) == (404, "not_found")
+
+
+async def test_a_broker_is_asked_without_http_with_objects_or_json() -> None:
+    broker = Broker()
+    assert await broker.request("PUT", "/_lab/positions/7", {}, POSITION) == (200, {"open": True})
+    replaced = await broker.request("PUT", "/_lab/positions", {}, {8: POSITION})
+    assert replaced == (200, {"positions": 1})
+    _status, body = await broker.request("GET", "/positions")
+    assert body == {"positions": [{"ticket": 8, **POSITION}]}
+    for bad in (b'{"mode": "odd"}', {"mode": "odd"}, b"{", b'{"mode": "\xff"}'):
+        assert (await broker.request("POST", "/_lab/behaviour", {}, bad))[0] == 422
+    assert broker.behaviour.mode == "ok"
+
+
+class TableOwners:
+    """Owners that are kept elsewhere, and take a moment."""
+
+    def __init__(self) -> None:
+        self.tickets: set[int] = set()
+
+    async def take(self, trade: Taken) -> None:
+        await asyncio.sleep(0)
+        self.tickets.add(trade.ticket)
+
+
+class TableDtms:
+    """Protects odd tickets; cannot tell of 100 and above."""
+
+    async def protects(self, ticket: int) -> bool | None:
+        return ticket % 2 == 1 if ticket < 100 else None
+
+
+async def test_owners_and_dtms_are_whatever_was_handed_in() -> None:
+    owners = TableOwners()
+    main_api = MainApi(owners, TableDtms())
+
+    async def managed_by(ticket: int, **query: str) -> object:
+        status, body = await main_api.request("GET", f"/trade-registry/{ticket}", query)
+        return body["managed_by"] if status == 200 else status
+
+    assert await main_api.request("POST", "/universal/trades", {}, TAKEN) == (
+        200,
+        {"accepted": True},
+    )
+    assert owners.tickets == {7}
+    assert await managed_by(7) == "universal_sl_tp_manager"
+    assert await managed_by(9) == "dtms_manager"
+    assert await managed_by(9, **{"except": "dtms_manager"}) == ""
+    assert await managed_by(8) == ""
+    assert await managed_by(0) == ""
+    assert await managed_by(100) == 503
+
+
+async def test_head_is_answered_where_get_is(broker) -> None:
+    assert (await broker.head("/positions")).status_code == 200
+    assert (await broker.head("/nowhere")).status_code == 404

@@ -10,8 +10,9 @@ import pytest
 
 from simulator import store as stores
 from simulator.ledger import registration_of
+from simulator.persistence import StoreFailed
 from simulator.request import EnableRequest
-from simulator.store import SCHEMA_VERSION, SqliteStore, StoreFailed
+from simulator.store import SCHEMA_VERSION, SqliteStore
 
 
 def now() -> datetime:
