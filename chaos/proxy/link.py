@@ -79,10 +79,11 @@ class Link:
         self._listens = listens
         self._listening = False
         self._turning = asyncio.Lock()
-        self._connections: set[Connection] = set()
+        # Dicts for sets: connections are told of things in the order in which they came.
+        self._connections: dict[Connection, None] = {}
         self._accepted = 0
         self._attempts: dict[Kind, int] = {}
-        self._copies: set[asyncio.Task[None]] = set()
+        self._copies: dict[asyncio.Task[None], None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -131,7 +132,7 @@ class Link:
         return self._draw(f"{self.name} {key}")
 
     def forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if not self._connections:
             self._empty.set()
 
@@ -150,7 +151,7 @@ class Link:
     def _accept(self) -> Side:
         self._accepted += 1
         connection = Connection(self, self._accepted)
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._empty.clear()
         if len(self._connections) > CONNECTIONS_MAX:
             connection.reset("there are too many connections")
@@ -173,8 +174,8 @@ class Link:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._copies.add(task)
-        task.add_done_callback(self._copies.discard)
+        self._copies[task] = None
+        task.add_done_callback(self._copies.pop)
 
 
 def count(seen: dict[Kind, int], kind: Kind) -> int:
