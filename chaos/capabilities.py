@@ -7,7 +7,7 @@ M faults and N worlds need M + N pieces of code, not M x N. Links are called lik
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Protocol
+from typing import Literal, Protocol
 
 from chaos.conditions import Toxic
 from chaos.request import Op
@@ -15,6 +15,18 @@ from chaos.verdict import Rule
 
 Undo = Callable[[], Awaitable[None]]
 """Takes back what was inflicted; calling it again does nothing."""
+
+Trouble = Literal["full", "io-error", "read-only", "slow"]
+"""What can be wrong with a disk: no space is left, operations fail, writing is not allowed, or all
+of it takes long."""
+
+Point = Literal[
+    "write", "written", "sync", "synced",
+    "send", "sent", "receive", "received",
+    "answer", "answered",
+]  # fmt: skip
+"""Where an actor can be struck down: before and after it writes to a file, syncs one, sends a
+request, receives the answer to it, and answers a request itself."""
 
 
 class Links(Protocol):
@@ -113,6 +125,43 @@ class Disks(Protocol):
 
     async def wipe(self, actor: str) -> None:
         """Removes its store, while it is down."""
+        ...
+
+
+class Power(Protocol):
+    """Actors whose machine can lose power. So far only a simulation offers this: a real process
+    that is killed leaves what it has written with the operating system."""
+
+    async def lose_power(self, actor: str) -> None:
+        """It dies at once, and what it had written and not synced is gone. Nothing happens to an
+        actor that does not run."""
+        ...
+
+    async def start(self, actor: str) -> None:
+        """Power is back, and it starts; nothing happens where it runs."""
+        ...
+
+
+class Storage(Protocol):
+    """Actors whose disk can fail them while they run. So far only a simulation offers this."""
+
+    async def trouble(self, actor: str, how: Trouble, delay_s: float) -> Undo:
+        """From now on its disk behaves so; undone, it works again. `delay_s` is how much longer
+        each operation takes on one that is "slow", and means nothing otherwise."""
+        ...
+
+
+class Points(Protocol):
+    """Actors that can be made to die between two steps of their own input and output. So far only
+    a simulation offers this."""
+
+    async def arm(
+        self, actor: str, point: Point, nth: int, *, power: bool, restart_after_s: float
+    ) -> Undo:
+        """The actor dies at exactly the `nth` time from now on, from 0, that it comes to the point,
+        before it goes past it; with `power`, its machine dies with it and what was not synced is
+        gone. It is started again after `restart_after_s`. Undone, it does not die there any more,
+        and it runs."""
         ...
 
 

@@ -20,8 +20,13 @@ class Fault(Protocol):
 
 
 def name_of(fault: object) -> str:
-    """The fault's name in histories: `DropAnswer` is `drop-answer`."""
-    return re.sub(r"(?<!^)(?=[A-Z])", "-", type(fault).__name__).lower()
+    """The fault's name in histories."""
+    return kind_name(type(fault))
+
+
+def kind_name(kind: type) -> str:
+    """The name of all faults of that kind: `DropAnswer` is `drop-answer`."""
+    return re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def describe(fault: object) -> dict[str, object]:

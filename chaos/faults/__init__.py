@@ -4,7 +4,9 @@ from chaos.faults.answer_for import AnswerFor
 from chaos.faults.bandwidth import Bandwidth
 from chaos.faults.broker_fault import BrokerFault
 from chaos.faults.corrupt_store import CorruptStore
+from chaos.faults.crash_at import CrashAt
 from chaos.faults.delay_attempt import DelayAttempt
+from chaos.faults.disk_trouble import DiskTrouble
 from chaos.faults.drop_answer import DropAnswer
 from chaos.faults.drop_request import DropRequest
 from chaos.faults.duplicate_request import DuplicateRequest
@@ -16,6 +18,7 @@ from chaos.faults.latency import Latency
 from chaos.faults.limit import Limit
 from chaos.faults.manager_fault import ManagerFault
 from chaos.faults.pause import Pause
+from chaos.faults.power_loss import PowerLoss
 from chaos.faults.refuse import Refuse
 from chaos.faults.reset import Reset
 from chaos.faults.restart import Restart
@@ -32,7 +35,9 @@ __all__ = [
     "Bandwidth",
     "BrokerFault",
     "CorruptStore",
+    "CrashAt",
     "DelayAttempt",
+    "DiskTrouble",
     "DropAnswer",
     "DropRequest",
     "DuplicateRequest",
@@ -44,6 +49,7 @@ __all__ = [
     "Limit",
     "ManagerFault",
     "Pause",
+    "PowerLoss",
     "Refuse",
     "Reset",
     "Restart",

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
-from chaos.capabilities import Processes, Undo
+from chaos.capabilities import Undo
 from chaos.refusal import refuse_unless
 from chaos.undo import once
+
+
+class Starts(Protocol):
+    """Who starts actors again: `Processes`, or `Power` once it is back."""
+
+    async def start(self, actor: str) -> None:
+        """Starts it; nothing happens where it runs."""
+        ...
 
 
 def check_comeback(after_s: float | None) -> None:
@@ -14,25 +23,25 @@ def check_comeback(after_s: float | None) -> None:
     refuse_unless(after_s is None or after_s >= 0, f"Nothing restarts after {after_s} s.")
 
 
-def comeback(processes: Processes, actor: str, after_s: float | None) -> Undo:
+def comeback(world: Starts, actor: str, after_s: float | None) -> Undo:
     """Starts the actor after `after_s`; the undo starts it now, whether or not that time is up.
 
     The undo raises what the start raised.
     """
-    restart = None if after_s is None else asyncio.ensure_future(_later(processes, actor, after_s))
+    restart = None if after_s is None else asyncio.ensure_future(_later(world, actor, after_s))
 
     async def come_back() -> None:
         if restart is not None and not restart.done():
             restart.cancel()
             await asyncio.wait([restart])
         if restart is None or restart.cancelled():
-            await processes.start(actor)
+            await world.start(actor)
         else:
             restart.result()
 
     return once(come_back)
 
 
-async def _later(processes: Processes, actor: str, after_s: float) -> None:
+async def _later(world: Starts, actor: str, after_s: float) -> None:
     await asyncio.sleep(after_s)
-    await processes.start(actor)
+    await world.start(actor)

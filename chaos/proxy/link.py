@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 
@@ -15,7 +14,8 @@ from chaos.proxy.connection import Connection
 from chaos.proxy.copies import deliver_copy
 from chaos.proxy.flight import Flight
 from chaos.proxy.http import AnswerReader, WholeRequest
-from chaos.proxy.limits import ATTEMPTS_REMEMBERED_MAX, BACKLOG, CLOSE_S_MAX, CONNECTIONS_MAX
+from chaos.proxy.limits import ATTEMPTS_REMEMBERED_MAX, CLOSE_S_MAX, CONNECTIONS_MAX
+from chaos.proxy.port import Port
 from chaos.proxy.side import Side
 from chaos.proxy.tap import Exchange, Tap
 from chaos.request import Operation, RequestView, classify
@@ -47,7 +47,7 @@ class RuleInForce:
 
 
 class Link:
-    """Owns its listening socket and its connections.
+    """Owns its port and its connections.
 
     The port stays reserved while nothing listens on it, so that connecting is truly refused and
     nobody else can take it meanwhile.
@@ -63,56 +63,45 @@ class Link:
         draw: Draw,
         tap: Tap,
         number: Callable[[RequestView], int],
+        listens: Port,
     ) -> None:
         self.name = name
         self.host = host
         self.upstream_port = upstream_port
         self.mirror_upstream = mirror_upstream
+        self.port = 0
+        """Where clients connect, once the link is open."""
         self.tap = tap
         self.conditions = CALM
         self.rules: list[RuleInForce] = []
         self._draw = draw
         self._number = number
-        self._reserved: socket.socket | None = None
-        self._server: asyncio.Server | None = None
-        self._connections: set[Connection] = set()
+        self._listens = listens
+        self._listening = False
+        self._turning = asyncio.Lock()
+        # Dicts for sets: connections are told of things in the order in which they came.
+        self._connections: dict[Connection, None] = {}
         self._accepted = 0
         self._attempts: dict[Kind, int] = {}
-        self._copies: set[asyncio.Task[None]] = set()
+        self._copies: dict[asyncio.Task[None], None] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
-    async def open(self, host: str, port: int) -> int:
-        """Reserves the port, 0 for any, and listens; the port. Raises `OSError`."""
-        self._reserved = bound(host, port)
-        # With this left on, anybody could bind the port while nobody listens on it.
-        self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        await self._listen()
-        return self.port
-
-    @property
-    def port(self) -> int:
-        """Where clients connect."""
-        assert self._reserved is not None
-        port: int = self._reserved.getsockname()[1]
-        return port
+    async def open(self, host: str, port: int) -> None:
+        """Reserves the port, 0 for any, and listens. Raises `OSError`."""
+        self.port = self._listens.reserve(host, port)
+        await self._turn_port()
 
     async def weather(self, conditions: Conditions) -> None:
         """Puts conditions in force, for open connections too."""
         before, self.conditions = self.conditions, conditions
-        if conditions.refused and self._server is not None:
-            self._server.close()
-            self._server = None
-        elif not conditions.refused and self._server is None:
-            await self._listen()
+        await self._turn_port()
         for connection in tuple(self._connections):
             connection.weather(conditions, before)
 
     async def aclose(self) -> None:
         """Resets every connection and gives the port back."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
+        await self._turn_port(ending=True)
         for connection in tuple(self._connections):
             connection.reset("the proxy closed")
         copies = tuple(self._copies)
@@ -121,8 +110,7 @@ class Link:
         await asyncio.gather(*copies, return_exceptions=True)
         async with asyncio.timeout(CLOSE_S_MAX):
             await self._empty.wait()
-        if self._reserved is not None:
-            self._reserved.close()
+        self._listens.release()
 
     def take_in(self, request: WholeRequest) -> Flight:
         payload = decoded(request.body)
@@ -144,21 +132,26 @@ class Link:
         return self._draw(f"{self.name} {key}")
 
     def forget(self, connection: Connection) -> None:
-        self._connections.discard(connection)
+        self._connections.pop(connection, None)
         if not self._connections:
             self._empty.set()
 
-    async def _listen(self) -> None:
-        host, port = self._reserved.getsockname() if self._reserved else ("127.0.0.1", 0)
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(
-            self._accept, sock=bound(host, port), backlog=BACKLOG
-        )
+    async def _turn_port(self, *, ending: bool = False) -> None:
+        """Opens or closes the port, as the conditions say that are in force by then.
+
+        Opening takes the loop a turn or two, in which they may change again: one after another."""
+        async with self._turning:
+            if ending or self.conditions.refused:
+                self._listens.close()
+                self._listening = False
+            elif not self._listening:
+                await self._listens.listen(self._accept)
+                self._listening = True
 
     def _accept(self) -> Side:
         self._accepted += 1
         connection = Connection(self, self._accepted)
-        self._connections.add(connection)
+        self._connections[connection] = None
         self._empty.clear()
         if len(self._connections) > CONNECTIONS_MAX:
             connection.reset("there are too many connections")
@@ -181,8 +174,8 @@ class Link:
 
     def _spawn(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.ensure_future(work)
-        self._copies.add(task)
-        task.add_done_callback(self._copies.discard)
+        self._copies[task] = None
+        task.add_done_callback(self._copies.pop)
 
 
 def count(seen: dict[Kind, int], kind: Kind) -> int:
@@ -192,17 +185,3 @@ def count(seen: dict[Kind, int], kind: Kind) -> int:
         del seen[next(iter(seen))]
     seen[kind] = nth + 1
     return nth
-
-
-def bound(host: str, port: int) -> socket.socket:
-    """A socket that shares its port with the link's others. Raises `OSError` where it is taken."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        sock.setblocking(False)
-        sock.bind((host, port))
-    except OSError as error:
-        sock.close()
-        raise OSError(error.errno, f"port {port} of {host} is taken: {error.strerror}") from error
-    return sock

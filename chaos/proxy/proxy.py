@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 
 from chaos.capabilities import Undo
@@ -12,6 +13,7 @@ from chaos.conditions import Toxic, under
 from chaos.fault import name_of
 from chaos.links import check_link, covers
 from chaos.proxy.link import Link, RuleInForce
+from chaos.proxy.port import Port, TcpPort
 from chaos.proxy.tap import Tap, Unheeded
 from chaos.refusal import refuse_unless
 from chaos.request import Op, RequestView
@@ -20,7 +22,11 @@ from chaos.verdict import Rule
 
 
 class FaultProxy:
-    """Offers `Links` and `Requests` on real sockets, within the running event loop.
+    """Offers `Links` and `Requests` within the running event loop.
+
+    `ports` makes the port of each link: real ones unless another is given. Servers are reached by
+    the loop's `create_connection`, so that in a loop of simulated sockets all of this works as it
+    does on real ones.
 
     The same `seed` decides the same about the same requests. Leaving `async with`, or `aclose`,
     resets every connection and frees every port.
@@ -31,8 +37,11 @@ class FaultProxy:
     close the port. Requests are passed on when they are whole, answers as they come.
     """
 
-    def __init__(self, *, seed: int = 0, tap: Tap | None = None) -> None:
+    def __init__(
+        self, *, seed: int = 0, tap: Tap | None = None, ports: Callable[[], Port] = TcpPort
+    ) -> None:
         self._draw = seeded(seed)
+        self._ports = ports
         self._tap = tap or Unheeded()
         self._links: dict[str, Link] = {}
         self._toxics: list[tuple[str, Toxic]] = []
@@ -77,6 +86,7 @@ class FaultProxy:
             draw=self._draw,
             tap=self._tap,
             number=self._count,
+            listens=self._ports(),
         )
         link.rules = [RuleInForce.of(entry) for entry in self._rules if covers(entry[0], name)]
         self._links[name] = link

@@ -37,7 +37,7 @@ class Side(asyncio.Protocol):
     def __init__(self, events: Events) -> None:
         self._events = events
         self._transport: asyncio.Transport | None = None
-        self._reasons: set[str] = set()
+        self._reasons: dict[str, None] = {}
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -92,11 +92,11 @@ class Side(asyncio.Protocol):
         """Stops reading; the peer is held up once the buffers in between are full."""
         if not self._reasons and self._transport is not None:
             self._transport.pause_reading()
-        self._reasons.add(reason)
+        self._reasons[reason] = None
 
     def free(self, reason: str) -> None:
         """Takes the reason back; reads on when none is left."""
         if reason in self._reasons:
-            self._reasons.remove(reason)
+            del self._reasons[reason]
             if not self._reasons and self._transport is not None:
                 self._transport.resume_reading()

@@ -15,7 +15,9 @@ from chaos.faults import (
     Bandwidth,
     BrokerFault,
     CorruptStore,
+    CrashAt,
     DelayAttempt,
+    DiskTrouble,
     DropAnswer,
     DropRequest,
     DuplicateRequest,
@@ -27,6 +29,7 @@ from chaos.faults import (
     Limit,
     ManagerFault,
     Pause,
+    PowerLoss,
     Reset,
     Restart,
     SecondInstance,
@@ -47,6 +50,9 @@ CAPABILITIES = {
     capabilities.Broker,
     capabilities.Managers,
     capabilities.Disks,
+    capabilities.Power,
+    capabilities.Storage,
+    capabilities.Points,
 }
 
 
@@ -96,6 +102,15 @@ def test_every_fault_names_the_capability_that_it_needs(name: str) -> None:
         (lambda: ServerFault("dtms", {"delay_s": 1}), "A server fault is named"),
         (lambda: BrokerFault("drunk"), "A broker is not 'drunk'; it is one of down, no_data"),
         (lambda: BrokerFault("slow", delay_s=-1), "does not answer 1 s early"),
+        (lambda: PowerLoss(""), "PowerLoss needs the name of an actor"),
+        (lambda: PowerLoss("dtms", restart_after_s=-1), "Nothing restarts after -1 s"),
+        (lambda: DiskTrouble("", "full"), "DiskTrouble needs the name of an actor"),
+        (lambda: DiskTrouble("dtms", "wet"), "A disk is not 'wet'; it is one of full, io-error"),
+        (lambda: DiskTrouble("dtms", "slow", delay_s=-1), "A disk is not 1 s faster"),
+        (lambda: CrashAt("", "sync"), "CrashAt needs the name of an actor"),
+        (lambda: CrashAt("dtms", "lunch"), "no point 'lunch'; there are write, written, sync"),
+        (lambda: CrashAt("dtms", "sync", nth=-1), "count from 0; there is no time -1"),
+        (lambda: CrashAt("dtms", "sync", restart_after_s=-1), "Nothing restarts after -1 s"),
         (lambda: ManagerFault("sleep"), "does not 'sleep'; modes are refuse, fail"),
     ],
 )

@@ -13,18 +13,24 @@ from chaos.capabilities import (
     Instances,
     Links,
     Managers,
+    Points,
+    Power,
     Processes,
     Requests,
     Server,
+    Storage,
     Undo,
 )
 from chaos.faults import (
     BrokerFault,
     CorruptStore,
+    CrashAt,
+    DiskTrouble,
     DropAnswer,
     Kill,
     ManagerFault,
     Pause,
+    PowerLoss,
     Restart,
     SecondInstance,
     ServerFault,
@@ -84,6 +90,17 @@ class World:
     async def corrupt(self, actor: str) -> None:
         self._do(f"corrupt {actor}")
 
+    async def lose_power(self, actor: str) -> None:
+        self._do(f"power off {actor}")
+
+    async def trouble(self, actor: str, how: str, delay_s: float) -> Undo:
+        return self._with_undo(f"disk {actor} {how} {delay_s}")
+
+    async def arm(
+        self, actor: str, point: str, nth: int, *, power: bool, restart_after_s: float
+    ) -> Undo:
+        return self._with_undo(f"arm {actor} {point} {nth} {power} {restart_after_s}")
+
     def record(self, f: str, value: Mapping[str, object]) -> None:
         self.recorded.append((f, value["fault"]))
         self.changed.set()
@@ -127,7 +144,7 @@ async def world() -> World:
 
 def nemesis(world: World, *schedule: Scheduled, seed: int = 1) -> Nemesis:
     offered: dict[type, object] = dict.fromkeys(
-        (Links, Requests, Processes, Instances, Server, Disks), world
+        (Links, Requests, Processes, Instances, Server, Disks, Power, Storage, Points), world
     )
     offered[Broker] = Moods(world, "broker")
     offered[Managers] = Moods(world, "manager")
@@ -317,6 +334,14 @@ async def test_a_killed_process_comes_back_at_healing_if_that_is_earlier(world: 
     assert world.does == ["stop dtms", "start dtms"]
 
 
+async def test_a_machine_that_lost_power_comes_back_after_its_time(world: World) -> None:
+    n = nemesis(world, at(0.0, PowerLoss("dtms", restart_after_s=0.01)))
+    await n.run()
+    await world.until(lambda: "start dtms" in world.does)
+    await n.heal()
+    assert world.does == ["power off dtms", "start dtms"]
+
+
 async def test_a_restart_that_fails_is_told_at_healing(world: World) -> None:
     world.broken.add("start dtms")
     n = nemesis(world, at(0.0, Kill("dtms", restart_after_s=0.0)))
@@ -332,6 +357,19 @@ async def test_a_restart_that_fails_is_told_at_healing(world: World) -> None:
     [
         (at(0.0, SecondInstance("dtms")), ["second dtms", "undo second dtms"]),
         (at(0.0, CorruptStore("dtms")), ["corrupt dtms"]),
+        (at(0.0, PowerLoss("dtms")), ["power off dtms", "start dtms"]),
+        (
+            at(0.0, DiskTrouble("dtms", "full")),
+            ["disk dtms full 0.0", "undo disk dtms full 0.0"],
+        ),
+        (
+            at(0.0, DiskTrouble("dtms", "slow")),
+            ["disk dtms slow 0.5", "undo disk dtms slow 0.5"],
+        ),
+        (
+            at(0.0, CrashAt("dtms", "synced", nth=2, power=True, restart_after_s=0.3)),
+            ["arm dtms synced 2 True 0.3", "undo arm dtms synced 2 True 0.3"],
+        ),
         (at(0.0, BrokerFault("down")), ["broker down 0.0", "undo broker down 0.0"]),
         (at(0.0, BrokerFault("slow")), ["broker slow 0.5", "undo broker slow 0.5"]),
         (at(0.0, ManagerFault("refuse")), ["manager refuse 0.0", "undo manager refuse 0.0"]),
