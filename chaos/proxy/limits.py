@@ -14,8 +14,6 @@ BUFFER_BYTES_MAX: Final = 256 * 1024
 """What one direction of a connection holds back before its source is held up."""
 PIPELINED_MAX: Final = 16
 """Requests that wait on one connection for the answer to the one before."""
-ATTEMPTS_REMEMBERED_MAX: Final = 200_000
-"""Kinds of request on one link whose attempts are counted; the oldest are forgotten."""
 CONNECT_S_MAX: Final = 10.0
 """How long reaching the server may take."""
 REFUSAL_GRACE_S: Final = 0.02

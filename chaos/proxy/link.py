@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
 
 from chaos.choice import Draw
 from chaos.conditions import CALM, Conditions
-from chaos.fault import name_of
 from chaos.json_body import decoded
 from chaos.proxy.connection import Connection
 from chaos.proxy.copies import deliver_copy
 from chaos.proxy.flight import Flight
 from chaos.proxy.http import AnswerReader, WholeRequest
-from chaos.proxy.limits import ATTEMPTS_REMEMBERED_MAX, CLOSE_S_MAX, CONNECTIONS_MAX
+from chaos.proxy.limits import CLOSE_S_MAX, CONNECTIONS_MAX
 from chaos.proxy.port import Port
 from chaos.proxy.side import Side
 from chaos.proxy.tap import Exchange, Tap
-from chaos.request import Operation, RequestView, classify
-from chaos.verdict import PASS, Forward, Rule, Verdict, combine
-
-Kind = tuple[Operation, int | None]
-
-
-@dataclass(eq=False, slots=True)
-class RuleInForce:
-    """A rule, what brought it into force, and how many requests of each kind it was asked about."""
-
-    rule: Rule
-    name: str
-    entry: object
-    asked: dict[Kind, int] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, entry: tuple[str, Rule]) -> RuleInForce:
-        """A rule that comes into force by this entry: a pattern of links, and the rule."""
-        _pattern, rule = entry
-        return cls(rule, name_of(rule), entry)
-
-    def decide(self, request: RequestView, draw: Draw) -> Verdict:
-        """The rule's verdict on a request that it has not seen before."""
-        kind = (request.op, request.ticket)
-        nth = count(self.asked, kind)
-        return self.rule.decide(request, nth, draw)
+from chaos.regime import Kind, RuleInForce, count, decide
+from chaos.request import RequestView, classify
+from chaos.verdict import Forward
 
 
 class Link:
@@ -119,7 +94,7 @@ class Link:
         view = RequestView(self.name, op, request.method, request.path, ticket, attempt, payload)
         exchange = Exchange(self._number(view), view)
         self.tap.on_request(exchange)
-        verdict, faults = self._decide(view)
+        verdict, faults = decide(self.rules, view, self._draw)
         flight = Flight(exchange, request, verdict, faults, AnswerReader(request.method))
         flight.blame(self.conditions.names)
         return flight
@@ -157,17 +132,6 @@ class Link:
             connection.reset("there are too many connections")
         return connection.client
 
-    def _decide(self, view: RequestView) -> tuple[Verdict, tuple[str, ...]]:
-        """Every rule is asked, so that each counts what it sees."""
-        decided = [(rule.name, rule.decide(view, self._draw)) for rule in self.rules]
-        guilty: list[str] = []
-        for name, verdict in decided:
-            if verdict != PASS:
-                guilty.append(name)
-            if not isinstance(verdict, Forward):
-                break
-        return combine(verdict for _name, verdict in decided), tuple(guilty)
-
     async def _send_copy(self, flight: Flight, after_s: float) -> None:
         answer = await deliver_copy(flight, self.host, self.upstream_port, after_s)
         self.tap.on_copy(flight.exchange, answer)
@@ -176,12 +140,3 @@ class Link:
         task = asyncio.ensure_future(work)
         self._copies[task] = None
         task.add_done_callback(self._copies.pop)
-
-
-def count(seen: dict[Kind, int], kind: Kind) -> int:
-    """How many of this kind there were before; remembers that there is one more."""
-    nth = seen.get(kind, 0)
-    if nth == 0 and len(seen) >= ATTEMPTS_REMEMBERED_MAX:
-        del seen[next(iter(seen))]
-    seen[kind] = nth + 1
-    return nth
