@@ -59,16 +59,7 @@ class HttpBroker:
         self._timeout_s = timeout_s
 
     async def positions(self) -> dict[int, EnableRequest]:
-        status, body = await get(f"{self._url}/positions", self._timeout_s)
-        if status != 200:
-            raise NoData(f"the broker answered with status {status}")
-        try:
-            answered = _POSITIONS.decode(body).positions
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise NoData(f"the broker's answer cannot be read: {error}") from error
-        if answered is None:
-            raise NoData("the broker has no data")
-        return {position.ticket: _request(position) for position in answered}
+        return read_positions(*await get(f"{self._url}/positions", self._timeout_s))
 
 
 class HttpRegistry:
@@ -86,6 +77,22 @@ class HttpRegistry:
         except (NoData, msgspec.DecodeError, UnicodeDecodeError):
             return None
         return None if owner is None else owner not in {"", "dtms_manager"}
+
+
+def read_positions(status: int, body: object) -> dict[int, EnableRequest]:
+    """What a broker's answer says; `body` is JSON or an object. Raises `NoData`."""
+    if status != 200:
+        raise NoData(f"the broker answered with status {status}")
+    try:
+        if isinstance(body, bytes):
+            answered = _POSITIONS.decode(body).positions
+        else:
+            answered = msgspec.convert(body, _Positions).positions
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NoData(f"the broker's answer cannot be read: {error}") from error
+    if answered is None:
+        raise NoData("the broker has no data")
+    return {position.ticket: _request(position) for position in answered}
 
 
 _POSITIONS = msgspec.json.Decoder(_Positions)

@@ -28,7 +28,7 @@ from core.settings import Policy, Settings
 from core.trade import normalise
 from scenarios.targets.answers import told
 from scenarios.targets.notebook import Notebook
-from scenarios.targets.trading import HttpPositions, HttpUniversalManager
+from scenarios.targets.trading import PositionsClient, UniversalManagerClient, over_http
 
 READ_BYTES_MAX = 4 * 1024 * 1024
 
@@ -184,7 +184,9 @@ def main() -> int:
         policy=Policy.from_mapping(json.loads(flags.policy)),
     )
     notebook = Notebook(mirror=sys.stderr)
-    universal = HttpUniversalManager(flags.main_api_url) if flags.main_api_url else None
+    universal = (
+        UniversalManagerClient(over_http(flags.main_api_url)) if flags.main_api_url else None
+    )
     bridge = Bridge(
         lambda: Core(
             settings,
@@ -199,7 +201,7 @@ def main() -> int:
     os.environ["DTMS_API_HOST"], os.environ["DTMS_API_PORT"] = settings.host, str(settings.port)
     if flags.broker_url:
         # Whatever was executed before a crash, and not yet accepted, is found here.
-        positions = HttpPositions(flags.broker_url)
+        positions = PositionsClient(over_http(flags.broker_url))
         bridge.call(recover(bridge.core, positions)).result()
     try:
         asyncio.run(serve(Service(bridge, notebook, flags.api_url)))

@@ -7,6 +7,7 @@ asyncio needs is here; whatever would leave the simulation raises `NotSimulated`
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import heapq
 from collections import deque
@@ -147,7 +148,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._running = True
         asyncio._set_running_loop(self)
         try:
-            self._turn(main)
+            self._turn()
         finally:
             asyncio._set_running_loop(None)
             self._running = False
@@ -156,7 +157,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     def _end(self, _main: asyncio.Future[Any]) -> None:
         self._stopping = True
 
-    def _turn(self, main: asyncio.Future[Any]) -> None:
+    def _turn(self) -> None:
         fifo, ranked, timers = self._fifo, self._ranked, self._timers
         budget = self._steps_max
         while not self._stopping:
@@ -353,10 +354,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         for task in sorted(asyncio.all_tasks(self), key=hash):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             coroutine = task.get_coro()
-            try:
+            with contextlib.suppress(Exception, ProcessKilled):  # the dead may not complain
                 coroutine.close()  # type: ignore[union-attr]
-            except (Exception, ProcessKilled):  # noqa: BLE001, S110 - the dead may not complain
-                pass
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
@@ -364,7 +363,7 @@ class SimLoop(asyncio.AbstractEventLoop):
     async def shutdown_asyncgens(self) -> None:
         """Asynchronous generators end with their tasks."""
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """There is none."""
 
     def run_in_executor(  # type: ignore[override]

@@ -100,7 +100,7 @@ class Network:
     async def connect(
         self,
         protocol_factory: Callable[[], asyncio.Protocol],
-        host: object = None,
+        _host: object = None,
         port: int | None = None,
         *,
         sock: SimSocket | None = None,
@@ -125,7 +125,7 @@ class Network:
     def resolve(self, host: object, port: object, **_options: object) -> list[Any]:
         """Names of this host; there is no other. Raises `socket.gaierror`."""
         name = host.decode() if isinstance(host, bytes) else str(host)
-        if name not in {"127.0.0.1", "localhost", "::1", "None", "0.0.0.0"}:  # noqa: S104
+        if name not in {"127.0.0.1", "localhost", "::1", "None", "0.0.0.0"}:
             raise socket.gaierror(socket.EAI_NONAME, f"{name}: a simulation knows this host only")
         return [
             (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", int(str(port or 0)))),
@@ -257,7 +257,7 @@ class End:
         self.closed = False
         """This side is gone: whatever still comes is answered with a reset."""
         self.reading = True
-        self.inbox: deque[bytes | None | Exception] = deque()
+        self.inbox: deque[bytes | Exception | None] = deque()
         """What has arrived and was not read: bytes, None for the end, an error for a reset."""
         self.unread = 0
         self.ended = False
@@ -267,7 +267,7 @@ class End:
         self.held = 0
         self.finishing = False
         self._finished = False
-        self._on_way: deque[bytes | None | Exception] = deque()
+        self._on_way: deque[bytes | Exception | None] = deque()
         self._on_way_bytes = 0
         self._free_at = 0.0
         self._sent = 0
@@ -313,7 +313,7 @@ class End:
         peer = self.peer
         return self._on_way_bytes + (0 if peer is None else peer.unread)
 
-    def _launch(self, piece: bytes | None | Exception) -> None:
+    def _launch(self, piece: bytes | Exception | None) -> None:
         loop = self.network.loop
         self._sent += 1
         due = loop.time() + self.network.takes_s(f"{self.name} {self._sent}")

@@ -101,19 +101,19 @@ class SimSocket:
     def detach(self) -> int:
         return -1
 
-    def connect(self, address: object) -> NoReturn:
+    def connect(self, _address: object) -> NoReturn:
         self._refuse("connect")
 
     def accept(self) -> NoReturn:
         self._refuse("accept")
 
-    def send(self, data: bytes) -> NoReturn:
+    def send(self, _data: bytes) -> NoReturn:
         self._refuse("send")
 
-    def sendall(self, data: bytes) -> NoReturn:
+    def sendall(self, _data: bytes) -> NoReturn:
         self._refuse("sendall")
 
-    def recv(self, size: int) -> NoReturn:
+    def recv(self, _size: int) -> NoReturn:
         self._refuse("recv")
 
     def _refuse(self, what: str) -> NoReturn:

@@ -1,0 +1,378 @@
+"""A link that carries whole requests and answers, with no bytes in between.
+
+Rules and toxics are executed by the request: what a proxy does to a connection happens here to
+each exchange. No exchange can fail in a way that a connection could not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import msgspec
+
+from chaos.answer import DELIVER, HttpAnswer
+from chaos.choice import Draw
+from chaos.conditions import CALM, FREE, Conditions, Flow
+from chaos.proxy.tap import Answer, Exchange, Outcome, Tap
+from chaos.regime import Kind, RuleInForce, count, decide
+from chaos.request import RequestView, classify
+from chaos.verdict import Forward, Lose, Reply, Silence, Swallow, Verdict
+from simulator.deterministic.loop import SimLoop
+from simulator.deterministic.process import NEUTRAL, Process
+
+LATENCY_S = 0.0002
+"""One way, on a quiet network."""
+JITTER_S = 0.002
+"""How much later a message may arrive where the choices say so."""
+
+
+class LinkFailed(Exception):
+    """No whole answer will come. `sent`: the request may have reached the server."""
+
+    sent = True
+
+
+class Refused(LinkFailed):
+    """Nobody listens."""
+
+    sent = False
+
+
+class Reset(LinkFailed):
+    """The connection ended with a reset."""
+
+
+class CutOff(LinkFailed):
+    """The connection ended in good order, before the answer or in the middle of it."""
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """What a client sends. `payload` is the decoded body; `body` its bytes, where there are any."""
+
+    method: str
+    path: str
+    payload: object = None
+    body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class Receiver(Protocol):
+    """A running server, as links reach it."""
+
+    process: Process
+
+    def take(self, request: Request, reply: Callable[[Answer, HttpAnswer | None], None]) -> None:
+        """Handles one request, in the server's process, and calls `reply` there at most once."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Flight:
+    """One exchange under way. `answered` is what the client waits for."""
+
+    request: Request
+    exchange: Exchange
+    verdict: Verdict
+    faults: tuple[str, ...]
+    answered: asyncio.Future[Answer]
+    reached: bool = False
+    over: bool = False
+    """Its end has been told; what is still on its way changes nothing for the client."""
+    dead: bool = False
+    """Its connection was reset: nothing of it arrives any more."""
+    gone: bool = False
+    """The client waits no longer."""
+    server: Answer | None = None
+    raw: HttpAnswer | None = None
+    at: Process | None = None
+    unburden: Callable[[], None] = field(default=lambda: None)
+
+
+class MessageLink:
+    """One link, a `Carrier` of a `Regime`. `server` is asked at each arrival: it may be down."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        loop: SimLoop,
+        server: Callable[[], Receiver | None],
+        draw: Draw,
+        tap: Tap,
+        number: Callable[[RequestView], int],
+    ) -> None:
+        self.name = name
+        self.rules: list[RuleInForce] = []
+        self.conditions = CALM
+        self._loop = loop
+        self._server = server
+        self._draw = draw
+        self._tap = tap
+        self._number = number
+        self._attempts: dict[Kind, int] = {}
+        self._flights: dict[Flight, None] = {}
+        self._stalled: list[tuple[bool, Callable[[], None]]] = []
+        self._carried = {True: 0, False: 0}
+
+    # What the client does.
+
+    def send(self, request: Request) -> Flight | None:
+        """The exchange that this begins; None where connecting is refused."""
+        conditions = self.conditions
+        if conditions.refused:
+            return None
+        op, ticket = classify(request.method, request.path, request.payload)
+        attempt = count(self._attempts, (op, ticket))
+        view = RequestView(
+            self.name, op, request.method, request.path, ticket, attempt, request.payload
+        )
+        exchange = Exchange(self._number(view), view)
+        self._tap.on_request(exchange)
+        verdict, faults = decide(self.rules, view, self._draw)
+        flight = Flight(request, exchange, verdict, faults, self._loop.create_future())
+        self._flights[flight] = None
+        if conditions.half_open:
+            self._end(flight, None, "the far end has gone")
+        elif isinstance(verdict, Swallow):
+            self._fall_silent(flight, verdict.how, "the request was lost")
+        elif isinstance(verdict, Reply):
+            answer = HttpAnswer(verdict.status, verdict.headers, verdict.body)
+            self._after(verdict.over_s, lambda: self._back(flight, Answer.of(answer), answer))
+        else:
+            self._forward(flight, verdict)
+        if conditions.reset_after_s is not None:
+            self._after(conditions.reset_after_s, lambda: self.reset(flight))
+        return flight
+
+    def give_up(self, flight: Flight) -> None:
+        """The client waits no longer; what is on its way arrives all the same."""
+        flight.gone = True
+
+    # What the regime says.
+
+    async def weather(self, conditions: Conditions) -> None:
+        before, self.conditions = self.conditions, conditions
+        flights = tuple(self._flights)
+        if conditions.cut and not before.cut:
+            for flight in flights:
+                self.reset(flight)
+        if conditions.half_open and not before.half_open:
+            for flight in flights:
+                flight.dead = True
+                self._end(flight, None, "the far end has gone")
+        if conditions.reset_after_s is not None and before.reset_after_s is None:
+            for flight in flights:
+                self._after(conditions.reset_after_s, lambda flight=flight: self.reset(flight))
+        for up in (True, False):
+            if (conditions.up if up else conditions.down).limit_bytes is None:
+                self._carried[up] = 0
+        waiting, self._stalled = self._stalled, []
+        for up, go_on in waiting:
+            self._unless_stalled(up, go_on)
+
+    # On the way to the server.
+
+    def _forward(self, flight: Flight, verdict: Forward) -> None:
+        for copy in range(1, verdict.copies):
+            self._after(
+                verdict.delay_s + copy * verdict.copy_gap_s + self._takes_s(flight, f"copy {copy}"),
+                lambda: self._deliver_copy(flight),
+            )
+        self._after(verdict.delay_s, lambda: self._travel(flight, True, self._arrive))
+
+    def _arrive(self, flight: Flight) -> None:
+        if flight.dead:
+            return
+        server = self._server()
+        if server is None:
+            self._end(flight, None, "the server cannot be reached")
+            self._fail(flight, Refused("nobody listens"))
+            return
+        flight.reached = True
+        process = flight.at = server.process
+        flight.unburden = process.at_death(lambda: self._server_died(flight))
+
+        def take() -> None:
+            server.take(flight.request, lambda answer, raw: self._answered(flight, answer, raw))
+
+        self._loop.call_soon(take, context=process.context.copy())
+
+    def _deliver_copy(self, flight: Flight) -> None:
+        server = self._server()
+        if server is None:
+            self._tap.on_copy(flight.exchange, None)
+            return
+        told = False
+
+        def reply(answer: Answer | None, _raw: HttpAnswer | None = None) -> None:
+            nonlocal told
+            if not told:
+                told = True
+                revoke()
+                self._tap.on_copy(flight.exchange, answer)
+
+        revoke = server.process.at_death(lambda: reply(None))
+        self._loop.call_soon(
+            server.take, flight.request, reply, context=server.process.context.copy()
+        )
+
+    def _server_died(self, flight: Flight) -> None:
+        flight.dead = True
+        self._end(flight, None, "the server reset the connection")
+        self._after(self._takes_s(flight, "reset"), lambda: self._fail(flight, Reset("reset")))
+
+    # On the way back.
+
+    def _answered(self, flight: Flight, answer: Answer, raw: HttpAnswer | None) -> None:
+        """The server has answered, in its own process."""
+        flight.unburden()
+        if flight.server is not None or flight.dead:
+            return
+        flight.server = answer
+        self._tap.on_answer(flight.exchange, answer)
+        verdict = flight.verdict
+        assert isinstance(verdict, Forward)
+        self._after(verdict.answer_delay_s, lambda: self._hand_back(flight, verdict, answer, raw))
+
+    def _hand_back(
+        self, flight: Flight, verdict: Forward, answer: Answer, raw: HttpAnswer | None
+    ) -> None:
+        if flight.dead or flight.over:
+            return
+        if isinstance(verdict.answer, Lose):
+            self._fall_silent(flight, verdict.answer.how, "the answer was lost")
+        elif verdict.answer == DELIVER:
+            self._travel(flight, False, lambda flight: self._back(flight, answer, raw))
+        else:
+            delivery = verdict.answer.deliver(raw or http_answer(answer))
+            if delivery.answer is None:
+                self._travel(flight, False, self._cut_off)
+            else:
+                changed = delivery.answer
+                self._after(
+                    delivery.over_s,
+                    lambda: self._travel(
+                        flight, False, lambda f: self._back(f, Answer.of(changed), changed)
+                    ),
+                )
+
+    def _back(self, flight: Flight, answer: Answer, raw: HttpAnswer | None) -> None:
+        if flight.dead or flight.over:
+            return
+        if flight.gone:
+            self._end(flight, None, "the client had gone")
+            return
+        flight.raw = raw
+        self._end(flight, answer, "")
+        if not flight.answered.done():
+            flight.answered.set_result(answer)
+
+    def _cut_off(self, flight: Flight) -> None:
+        self._end(flight, None, "the answer was cut off")
+        self._fail(flight, CutOff("the answer was cut off"))
+
+    # Endings.
+
+    def reset(self, flight: Flight) -> None:
+        """Its connection ends with a reset, wherever it has come to."""
+        if flight.over:
+            return
+        flight.dead = True
+        self._end(flight, None, "the connection was reset")
+        self._fail(flight, Reset("the connection was reset"))
+
+    def _fall_silent(self, flight: Flight, how: Silence, why: str) -> None:
+        self._end(flight, None, why)
+        if how == "reset":
+            self._after(self._takes_s(flight, "reset"), lambda: self._fail(flight, Reset(why)))
+        elif how == "close":
+            self._after(self._takes_s(flight, "close"), lambda: self._fail(flight, CutOff(why)))
+
+    def _fail(self, flight: Flight, failure: LinkFailed) -> None:
+        if not flight.answered.done() and not flight.gone:
+            flight.answered.set_exception(failure)
+
+    def _end(self, flight: Flight, client: Answer | None, why: str) -> None:
+        if flight.over:
+            return
+        flight.over = True
+        self._flights.pop(flight, None)
+        names = self.conditions.names
+        faults = tuple(dict.fromkeys((*flight.faults, *names))) if names else flight.faults
+        outcome = Outcome(flight.reached, flight.server, client, "+".join(faults) or None, why)
+        self._tap.on_end(flight.exchange, outcome)
+
+    # Travelling.
+
+    def _travel(self, flight: Flight, up: bool, arrive: Callable[[Flight], None]) -> None:
+        conditions = self.conditions
+        takes_s = self._takes_s(flight, "up" if up else "down")
+        flow = conditions.up if up else conditions.down
+        if flow is not FREE and flow != FREE:
+            self._unless_stalled(up, lambda: self._worsened(flight, up, takes_s, arrive))
+        else:
+            self._after(takes_s, lambda: arrive(flight))
+
+    def _worsened(
+        self, flight: Flight, up: bool, takes_s: float, arrive: Callable[[Flight], None]
+    ) -> None:
+        flow = self.conditions.up if up else self.conditions.down
+        size = _size(flight, up)
+        takes_s += flow.delay_s + _spread_s(flow, size)
+        if flow.jitter_s:
+            way = "up" if up else "down"
+            takes_s += flow.jitter_s * self._draw(f"jitter {way} {flight.exchange.request.key}")
+        if flow.limit_bytes is not None:
+            self._carried[up] += size
+            if self._carried[up] > flow.limit_bytes:
+                self._carried[up] = 0
+                self._after(takes_s, lambda: self._cut_off(flight))
+                return
+        self._after(takes_s, lambda: arrive(flight))
+
+    def _unless_stalled(self, up: bool, go_on: Callable[[], None]) -> None:
+        if (self.conditions.up if up else self.conditions.down).stalled:
+            self._stalled.append((up, go_on))
+        else:
+            go_on()
+
+    def _takes_s(self, flight: Flight, way: str) -> float:
+        return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.exchange.request.key}")
+
+    def _after(self, delay_s: float, do: Callable[[], None]) -> None:
+        if delay_s > 0:
+            self._loop.call_later(delay_s, do, context=_neutral())
+        else:
+            do()
+
+
+_neutral: Callable[[], contextvars.Context] = NEUTRAL.copy
+
+
+def http_answer(answer: Answer) -> HttpAnswer:
+    """The answer as it would stand on the wire."""
+    headers = [("content-type", "application/json")]
+    if answer.retry_after is not None:
+        headers.append(("retry-after", answer.retry_after))
+    return HttpAnswer(answer.status, tuple(headers), msgspec.json.encode(answer.body))
+
+
+def _size(flight: Flight, up: bool) -> int:
+    """Bytes of the body, about; heads are not counted."""
+    if not up:
+        return 0 if flight.server is None else len(msgspec.json.encode(flight.server.body))
+    request = flight.request
+    body = request.body
+    return len(msgspec.json.encode(request.payload)) if body is None else len(body)
+
+
+def _spread_s(flow: Flow, size: int) -> float:
+    """How much longer the message takes for coming slowly, or in slices."""
+    slow_s = size / flow.bytes_per_s if flow.bytes_per_s is not None else 0.0
+    slices = -(-size // flow.slice_bytes) if flow.slice_bytes else 1
+    return slow_s + max(0, slices - 1) * flow.slice_gap_s
