@@ -1,0 +1,258 @@
+"""What faults may use in the world `sim`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from chaos.capabilities import (
+    Broker,
+    Disks,
+    Instances,
+    Managers,
+    Points,
+    Power,
+    Processes,
+    Server,
+    Storage,
+    Undo,
+)
+from chaos.undo import nothing, once
+from scenarios.worlds.sim.points import Armed
+from scenarios.worlds.world import EnvironmentFailed
+from simulator.lab import FaultRefused
+
+if TYPE_CHECKING:
+    from scenarios.worlds.sim.world import SimWorld
+
+INSIST_S_MAX = 10.0
+POLL_S = 0.02
+SECOND_S_MAX = 10.0
+
+
+def offered(world: SimWorld) -> Mapping[type, object]:
+    """Every capability that this episode's actors can suffer."""
+    offered: dict[type, object] = {
+        Processes: SimProcesses(world),
+        Disks: SimDisks(world),
+        Instances: SimInstances(world),
+        Server: SimServerControl(world),
+        Power: SimPower(world),
+        Storage: SimStorage(world),
+        Points: SimPoints(world),
+    }
+    if "broker" in world.scenario.needs:
+        offered[Broker] = SimBroker(world)
+    if "main-api" in world.scenario.needs:
+        offered[Managers] = SimManagers(world)
+    return offered
+
+
+class SimProcesses:
+    """Capability `Processes`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def kill(self, actor: str) -> None:
+        self._world.kill(actor)
+
+    async def pause(self, actor: str) -> None:
+        self._world.pause(actor)
+
+    async def resume(self, actor: str) -> None:
+        self._world.resume(actor)
+
+    async def start(self, actor: str) -> None:
+        await self._world.start(actor)
+
+    async def stop(self, actor: str) -> None:
+        await self._world.stop(actor)
+
+
+class SimDisks:
+    """Capability `Disks`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def corrupt(self, actor: str) -> None:
+        if self._world.running(actor):
+            raise EnvironmentFailed(f"{actor} must be down while its store is corrupted")
+        self._world.disk(actor).corrupt()
+
+    async def wipe(self, actor: str) -> None:
+        self._world.disk(actor).wipe()
+
+
+class SimInstances:
+    """Capability `Instances`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def start_second(self, actor: str) -> Undo:
+        run = self._world.start_second(actor)
+
+        async def end() -> None:
+            deadline = self._world.loop.time() + SECOND_S_MAX
+            while run.running and self._world.loop.time() < deadline:
+                await asyncio.sleep(POLL_S)
+            self._world.kill(run.actor)
+
+        return once(end)
+
+
+class SimServerControl:
+    """Capability `Server`: the simulated API's own control plane, asked directly."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def script(self, actor: str, fault: Mapping[str, object]) -> Undo:
+        world = self._world
+        if not world.running(actor):
+            world.script_at_next_start(fault)
+            return nothing
+        run = world.runs[actor]
+        deadline = world.loop.time() + INSIST_S_MAX
+        while True:
+            try:
+                number = None if run.lab is None else run.lab.inflict(fault)
+            except FaultRefused as error:
+                if world.loop.time() > deadline:
+                    raise EnvironmentFailed(f"{actor} did not take {dict(fault)}: {error}") from error
+                number = None
+            if number is not None:
+                break
+            if not run.running:
+                return nothing
+            await asyncio.sleep(POLL_S)
+
+        async def heal() -> None:
+            # A server that died meanwhile has no faults left to take back.
+            if run.lab is not None:
+                run.lab.heal(number)
+
+        return once(heal)
+
+
+class SimPower:
+    """Capability `Power`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def lose_power(self, actor: str) -> None:
+        self._world.lose_power(actor)
+
+    async def start(self, actor: str) -> None:
+        await self._world.start(actor)
+
+
+class SimStorage:
+    """Capability `Storage`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def trouble(self, actor: str, how: str, delay_s: float) -> Undo:
+        disk = self._world.disk(actor)
+        self._set(actor, how, True, delay_s)
+
+        async def heal() -> None:
+            self._set(actor, how, False, 0.0)
+
+        del disk
+        return once(heal)
+
+    def _set(self, actor: str, how: str, on: bool, delay_s: float) -> None:
+        disk = self._world.disk(actor)
+        match how:
+            case "full":
+                disk.full = on
+            case "io-error":
+                disk.fails = on
+            case "read-only":
+                disk.read_only = on
+            case _:
+                disk.slow_s = delay_s if on else 0.0
+
+
+class SimPoints:
+    """Capability `Points`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def arm(
+        self, actor: str, point: str, nth: int, *, power: bool, restart_after_s: float
+    ) -> Undo:
+        world = self._world
+
+        def die() -> None:
+            if power:
+                world.lose_power(actor)
+            else:
+                world.kill(actor)
+            world.later(restart_after_s, lambda: world.start(actor))
+
+        disarm = world.crossings.arm(actor, point, Armed(nth, die))
+
+        async def undo() -> None:
+            disarm()
+            await world.start(actor)
+
+        return once(undo)
+
+
+class SimManagers:
+    """Capability `Managers`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def behave(self, mode: str) -> Undo:
+        await self._tell(mode)
+        return once(lambda: self._tell("accept"))
+
+    async def _tell(self, mode: str) -> None:
+        body = msgspec.json.encode({"universal": mode})
+        await insist(self._world, "main-api", "POST", "/_lab/behaviour", body)
+
+
+class SimBroker:
+    """Capability `Broker`."""
+
+    def __init__(self, world: SimWorld) -> None:
+        self._world = world
+
+    async def behave(self, mode: str, delay_s: float = 0.0) -> Undo:
+        await self._tell({"mode": mode, "delay_s": delay_s})
+        return once(lambda: self._tell({"mode": "ok", "delay_s": 0.0}))
+
+    async def open_position(self, ticket: int, position: Mapping[str, object]) -> None:
+        body = msgspec.json.encode(dict(position))
+        await self._world.http("broker", "PUT", f"/_lab/positions/{ticket}", body)
+
+    async def close_position(self, ticket: int) -> None:
+        await self._world.http("broker", "DELETE", f"/_lab/positions/{ticket}")
+
+    async def _tell(self, behaviour: Mapping[str, object]) -> None:
+        body = msgspec.json.encode(dict(behaviour))
+        await insist(self._world, "broker", "POST", "/_lab/behaviour", body)
+
+
+async def insist(world: SimWorld, actor: str, method: str, path: str, body: bytes) -> None:
+    """A request that must be taken, by an actor that may still be starting.
+
+    Raises `EnvironmentFailed` after INSIST_S_MAX.
+    """
+    deadline = world.loop.time() + INSIST_S_MAX
+    while (answer := await world.http(actor, method, path, body)) is None or answer[0] >= 300:
+        if world.loop.time() > deadline:
+            raise EnvironmentFailed(f"{actor} did not take {method} {path}: {answer}")
+        await asyncio.sleep(POLL_S)

@@ -1,0 +1,70 @@
+"""The points of input and output that actors come to, and what is to die at which of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from simulator.deterministic.process import current_process
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The `nth` time, from 0, that `actor` came to `point`."""
+
+    actor: str
+    point: str
+    nth: int
+
+
+@dataclass(slots=True)
+class Armed:
+    """The actor dies when it has come to the point `left` times more."""
+
+    left: int
+    die: Callable[[], None]
+
+
+class Crossings:
+    """Counts what is reached. `trail` keeps all of it where somebody wants to know."""
+
+    def __init__(self) -> None:
+        self.trail: list[Reached] | None = None
+        self._counts: dict[tuple[str, str], int] = {}
+        self._armed: dict[tuple[str, str], list[Armed]] = {}
+
+    def arm(self, actor: str, point: str, armed: Armed) -> Callable[[], None]:
+        """What comes back disarms."""
+        waiting = self._armed.setdefault((actor, point), [])
+        waiting.append(armed)
+
+        def disarm() -> None:
+            if armed in waiting:
+                waiting.remove(armed)
+
+        return disarm
+
+    def of(self, actor: str) -> Callable[[str], None]:
+        """What an actor's parts call at each point, in its own process."""
+
+        def reached(point: str) -> None:
+            if self.trail is not None or self._armed:
+                self._reach(actor, point)
+
+        return reached
+
+    def _reach(self, actor: str, point: str) -> None:
+        process = current_process()
+        if process is None or not process.alive:
+            return
+        key = (actor, point)
+        nth = self._counts.get(key, 0)
+        self._counts[key] = nth + 1
+        if self.trail is not None:
+            self.trail.append(Reached(actor, point, nth))
+        for armed in tuple(self._armed.get(key, ())):
+            if armed.left == 0:
+                self._armed[key].remove(armed)
+                armed.die()
+                process.stop_if_dead()
+            armed.left -= 1
