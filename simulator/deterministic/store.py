@@ -42,7 +42,6 @@ class DiskStore:
         self._now = now
         self._die = die
         self._name = name
-        self._file: File | None = None
         self._waiting: deque[tuple[Save, asyncio.Future[None]]] = deque()
         self._idle: asyncio.Future[None] | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -64,7 +63,6 @@ class DiskStore:
             await _commit(file, ())
         except OSError as error:
             raise StoreFailed(f"{self._name} cannot be opened: {error.strerror}") from error
-        self._file = file
         self._closing = False
         self._full = self._read_only = False
         self.writable = True
@@ -102,7 +100,6 @@ class DiskStore:
             self._wake()
             await writer
             self._writer = None
-        self._file = None
         self._locked = False
 
     def lock(self, held: bool) -> None:

@@ -92,6 +92,17 @@ async def test_a_torn_record_ends_the_file_and_is_dropped_when_it_is_read(disk, 
     assert file.read() == (1, 3)
 
 
+async def test_what_is_written_in_place_of_a_torn_record_must_be_synced_too(disk, fate) -> None:
+    fate.draws = {"power": 0.999, "torn": 0.999}
+    file = await written(disk.file("a"), 1)
+    disk.lose_power()
+    assert file.read() == ()
+    file.append(2)
+    fate.draws = {"power": 0.999}
+    disk.lose_power()
+    assert file.read() == ()
+
+
 async def test_what_is_written_after_a_torn_record_without_reading_is_lost(disk, fate) -> None:
     fate.draws = {"power": 0.999, "torn": 0.999}
     file = await written(disk.file("a"), 1)
@@ -172,6 +183,7 @@ def test_a_corrupt_file_is_readable_nowhere_until_it_is_moved_away(disk) -> None
     disk.move("a", "aside")
     assert disk.file("a").read() == ()
     assert disk.file("aside") is file
+    assert file.name == "aside"
     with pytest.raises(Corrupt):
         file.read()
 

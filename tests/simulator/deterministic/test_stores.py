@@ -167,6 +167,26 @@ async def test_a_closed_store_refuses(store) -> None:
     assert not await store.probe()
 
 
+async def test_what_comes_while_it_closes_is_refused(kind, store) -> None:
+    store.faults.slow_s = 0.02
+    before = store.save((row(1),))
+    closing = asyncio.create_task(store.close())
+    await asyncio.sleep(0)
+    with pytest.raises(StoreFailed, match="closed"):
+        await store.save((row(2),))
+    await before
+    await closing
+    assert await stored(kind) == (1,)
+
+
+async def test_what_was_done_to_an_open_store_ends_with_it(store) -> None:
+    for fault in (locked, read_only, full):
+        fault(store, True)
+        await store.close()
+        await store.open()
+        await store.save(tuple(row(n) for n in range(1, 400)))
+
+
 async def test_closing_commits_what_waits(kind, store) -> None:
     saved = [store.save((row(n),)) for n in range(1, 1200)]
     await store.close()
