@@ -11,8 +11,17 @@ from typing import Any
 import pytest
 
 import chaos.faults
+from chaos import capabilities
+from chaos.choice import benign
+from chaos.dice import Dice
+from chaos.families import FAMILIES, of_requests
 from chaos.proxy import FaultProxy
 
+CAPABILITIES = [
+    name
+    for name, value in vars(capabilities).items()
+    if getattr(value, "_is_protocol", False) and value.__module__ == capabilities.__name__
+]
 README = (Path(chaos.faults.__file__).parent.parent / "README.md").read_text()
 
 
@@ -36,6 +45,23 @@ async def test_the_example_does_what_it_says(
 def test_the_example_refuses_what_makes_no_sense(example: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="200 to 599, not 42"):
         example["Whitewash"]("*->dtms", status=42)
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_named_in_the_readme(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+@pytest.mark.parametrize("name", CAPABILITIES)
+def test_every_capability_is_named_in_the_readme(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+def test_the_example_can_be_made_a_family(example: dict[str, Any]) -> None:
+    (line,) = re.findall(r"```\n\"whitewash\": (.*?),\n```", README)
+    family = eval(line, {**vars(of_requests), **example})
+    scheduled = family.make("*->dtms", Dice(benign, "swarm whitewash 0", 1.0))
+    assert isinstance(scheduled.fault, example["Whitewash"])
 
 
 @pytest.mark.parametrize("name", chaos.faults.__all__)
