@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from chaos.capabilities import Requests, Undo
-from chaos.choice import draw
+from chaos.choice import Draw
 from chaos.fault import Fault, describe, name_of
 from chaos.schedule import AfterRequest, Scheduled, Timed
 
@@ -45,13 +45,13 @@ class Nemesis:
         capabilities: Mapping[type, object],
         *,
         world: str,
-        seed: int,
+        draw: Draw,
         record: Record,
     ) -> None:
         self._schedule = tuple(schedule)
         self._capabilities = capabilities
         self._world = world
-        self._seed = seed
+        self._draw = draw
         self._record = record
         self._in_force: list[Inflicted] = []
 
@@ -119,7 +119,7 @@ class Nemesis:
                 await requests.until_seen(n, op)  # type: ignore[attr-defined]
                 key = f"offset of {name_of(fault)} {number} after {op} {n}"
                 now_s = asyncio.get_running_loop().time()
-                start_s = now_s + OFFSET_S_MAX * draw(self._seed, key)
+                start_s = now_s + OFFSET_S_MAX * self._draw(key)
                 await _until(start_s)
                 await self._keep_in_force(fault, None if for_s is None else start_s + for_s)
 

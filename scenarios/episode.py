@@ -14,6 +14,7 @@ from random import Random
 
 import msgspec
 
+from chaos.choice import Draw, seeded
 from chaos.nemesis import Nemesis
 from scenarios.bad_input import BAD_BODIES, BAD_TICKET
 from scenarios.history import Recorder
@@ -71,7 +72,9 @@ class Episode:
         recorder: Recorder,
         client: ClientTarget,
         server: ServerTarget,
+        draw: Draw | None = None,
     ) -> None:
+        self._draw = draw or seeded(seed)
         self._scenario = scenario
         self._seed = seed
         self._world = world
@@ -100,7 +103,7 @@ class Episode:
             self._faults,
             self._world.capabilities(),
             world=self._world.name,
-            seed=self._seed,
+            draw=self._draw,
             record=self._note_fault,
         )
         nemesis.refuse_what_is_not_offered()

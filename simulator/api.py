@@ -40,7 +40,10 @@ class Page:
 
 
 class Api:
-    """The application. Lifespan events start and end the engine."""
+    """The application. Lifespan events start and end the engine.
+
+    With `messages` it carries these, whose options count, without metrics and pages of its own.
+    """
 
     def __init__(
         self,
@@ -48,6 +51,7 @@ class Api:
         options: Options | None = None,
         *,
         lab: Callable[[str, str, bytes, bytes], Awaitable[Reply]] | None = None,
+        messages: Messages | None = None,
         monotonic: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,  # noqa: TID251 - a default
     ) -> None:
@@ -56,6 +60,10 @@ class Api:
         self._lab = lab
         self._monotonic = monotonic
         self._new_id = new_id
+        self._metrics: Metrics | None = None
+        if messages is not None:
+            self._messages = messages
+            return
         self._metrics = metrics = Metrics(engine)
         pages: dict[str, Callable[[], object]] = {
             "/openapi.json": lambda: Page(openapi_document()),
@@ -85,7 +93,7 @@ class Api:
         correlation_id = correlation_id or self._new_id().encode()
         body = await _read(receive)
         if body is None:
-            reply = refusal(_too_large(), correlation_id.decode("ascii"), "too_large")
+            reply = refusal(too_large(), correlation_id.decode("ascii"), "too_large")
         elif self._lab is not None and path.startswith("/_lab"):
             reply = await self._lab(method, path, token, body)
         else:
@@ -99,7 +107,8 @@ class Api:
                 correlation_id=correlation_id.decode("ascii"),
             )
         await _send(send, reply, correlation_id)
-        self._metrics.count(reply.route, reply.status, self._monotonic() - began)
+        if self._metrics is not None:
+            self._metrics.count(reply.route, reply.status, self._monotonic() - began)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -113,7 +122,8 @@ class Api:
                 return
 
 
-def _too_large() -> Problem:
+def too_large() -> Problem:
+    """Why a body over BODY_BYTES_MAX is refused, unread."""
     message = f"The body is larger than {BODY_BYTES_MAX} bytes."
     return Problem(413, "too_large", message, {"bytes_max": BODY_BYTES_MAX})
 

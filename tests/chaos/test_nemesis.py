@@ -21,6 +21,7 @@ from chaos.capabilities import (
     Storage,
     Undo,
 )
+from chaos.choice import seeded
 from chaos.faults import (
     BrokerFault,
     CorruptStore,
@@ -148,7 +149,7 @@ def nemesis(world: World, *schedule: Scheduled, seed: int = 1) -> Nemesis:
     )
     offered[Broker] = Moods(world, "broker")
     offered[Managers] = Moods(world, "manager")
-    return Nemesis(schedule, offered, world="fake", seed=seed, record=world.record)
+    return Nemesis(schedule, offered, world="fake", draw=seeded(seed), record=world.record)
 
 
 async def test_a_fault_is_undone_at_the_end_of_its_window(world: World) -> None:
@@ -284,7 +285,11 @@ async def test_a_fault_undone_by_healing_is_recorded_once(world: World) -> None:
 def test_a_fault_that_the_world_cannot_suffer_is_refused_in_words() -> None:
     offered: dict[type, object] = {Links: object(), Requests: object()}
     n = Nemesis(
-        (at(0.0, Pause("dtms")),), offered, world="x", seed=1, record=lambda _f, _value: None
+        (at(0.0, Pause("dtms")),),
+        offered,
+        world="x",
+        draw=seeded(1),
+        record=lambda _f, _value: None,
     )
     with pytest.raises(NotOffered) as refused:
         n.refuse_what_is_not_offered()
@@ -297,7 +302,7 @@ def test_everything_that_is_refused_is_named_once() -> None:
         at(1.0, Pause("bot")),
         after_request(1, Stall("bot->dtms")),
     )
-    n = Nemesis(schedule, {}, world="x", seed=1, record=lambda _f, _value: None)
+    n = Nemesis(schedule, {}, world="x", draw=seeded(1), record=lambda _f, _value: None)
     with pytest.raises(NotOffered) as refused:
         n.refuse_what_is_not_offered()
     assert str(refused.value) == (
@@ -311,7 +316,7 @@ async def test_nothing_is_inflicted_where_something_is_refused(world: World) -> 
         (at(0.0, Pause("dtms")), at(0.0, Stall("bot->dtms"))),
         {Processes: world},
         world="x",
-        seed=1,
+        draw=seeded(1),
         record=world.record,
     )
     with pytest.raises(NotOffered):

@@ -145,7 +145,7 @@ def test_nothing_is_planned_that_the_world_cannot_suffer(kind: type) -> None:
                 faults,
                 dict.fromkeys(offered, object()),
                 world="x",
-                seed=1,
+                draw=seeded(1),
                 record=lambda _f, _value: None,
             ).refuse_what_is_not_offered()
 

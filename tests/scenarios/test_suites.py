@@ -4,6 +4,7 @@ from random import Random
 
 import pytest
 
+from chaos.choice import seeded
 from chaos.nemesis import Nemesis
 from scenarios.checkers import CHECKERS
 from scenarios.scenario import Family
@@ -56,7 +57,7 @@ def test_the_workload_uses_only_actors_that_there_are(scenario) -> None:
 @EVERY
 def test_faults_a_world_lacks_are_refused_in_words(scenario) -> None:
     faults = scenario.faults(Random(1))
-    nemesis = Nemesis(faults, {}, world="void", seed=1, record=lambda _f, _value: None)
+    nemesis = Nemesis(faults, {}, world="void", draw=seeded(1), record=lambda _f, _value: None)
     if not faults:
         nemesis.refuse_what_is_not_offered()
         return

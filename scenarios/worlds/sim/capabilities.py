@@ -124,7 +124,9 @@ class SimServerControl:
                 number = None if run.lab is None else run.lab.inflict(fault)
             except FaultRefused as error:
                 if world.loop.time() > deadline:
-                    raise EnvironmentFailed(f"{actor} did not take {dict(fault)}: {error}") from error
+                    raise EnvironmentFailed(
+                        f"{actor} did not take {dict(fault)}: {error}"
+                    ) from error
                 number = None
             if number is not None:
                 break

@@ -10,6 +10,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import msgspec
@@ -87,6 +88,8 @@ class Flight:
     """Its connection was reset: nothing of it arrives any more."""
     gone: bool = False
     """The client waits no longer."""
+    answering: bool = False
+    """The answer is on its way; a client that gives up now closes the connection under it."""
     server: Answer | None = None
     raw: HttpAnswer | None = None
     at: Process | None = None
@@ -141,6 +144,7 @@ class MessageLink:
         elif isinstance(verdict, Swallow):
             self._fall_silent(flight, verdict.how, "the request was lost")
         elif isinstance(verdict, Reply):
+            flight.answering = True
             answer = HttpAnswer(verdict.status, verdict.headers, verdict.body)
             self._after(verdict.over_s, lambda: self._back(flight, Answer.of(answer), answer))
         else:
@@ -150,8 +154,11 @@ class MessageLink:
         return flight
 
     def give_up(self, flight: Flight) -> None:
-        """The client waits no longer; what is on its way arrives all the same."""
+        """The client waits no longer; what is on its way to the server arrives all the same."""
         flight.gone = True
+        if flight.answering and not flight.over:
+            flight.dead = True
+            self._end(flight, None, "the client gave up")
 
     # What the regime says.
 
@@ -167,7 +174,7 @@ class MessageLink:
                 self._end(flight, None, "the far end has gone")
         if conditions.reset_after_s is not None and before.reset_after_s is None:
             for flight in flights:
-                self._after(conditions.reset_after_s, lambda flight=flight: self.reset(flight))
+                self._after(conditions.reset_after_s, partial(self.reset, flight))
         for up in (True, False):
             if (conditions.up if up else conditions.down).limit_bytes is None:
                 self._carried[up] = 0
@@ -183,7 +190,11 @@ class MessageLink:
                 verdict.delay_s + copy * verdict.copy_gap_s + self._takes_s(flight, f"copy {copy}"),
                 lambda: self._deliver_copy(flight),
             )
-        self._after(verdict.delay_s, lambda: self._travel(flight, True, self._arrive))
+
+        def travel() -> None:
+            self._travel(flight, True, self._arrive)
+
+        self._after(verdict.delay_s, travel)
 
     def _arrive(self, flight: Flight) -> None:
         if flight.dead:
@@ -234,6 +245,7 @@ class MessageLink:
         if flight.server is not None or flight.dead:
             return
         flight.server = answer
+        flight.answering = True
         self._tap.on_answer(flight.exchange, answer)
         verdict = flight.verdict
         assert isinstance(verdict, Forward)

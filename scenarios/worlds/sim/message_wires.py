@@ -148,9 +148,7 @@ class HttpWires(MessageWires):
     def core_api(self, service: str) -> dict[str, Any]:
         world = self._world
         link = self._regime.carriers[f"{service}->dtms"]
-        transport = LinkTransport(
-            link, Policy().pool_connections, world.crossings.of(service)
-        )
+        transport = LinkTransport(link, Policy().pool_connections, world.crossings.of(service))
         api = HttpxApi("http://127.0.0.1:8001", now=world.clock.now, transport=transport)
         return {"api": api}
 
@@ -160,7 +158,6 @@ class HttpWires(MessageWires):
             messages=messages,
             monotonic=self._world.clock.monotonic,
             new_id=lambda: "dtms",
-            metrics=None,
         )
         reached = self._world.crossings.of("dtms")
         self._receivers[_port(run)] = AsgiServer(run.process, app, reached)

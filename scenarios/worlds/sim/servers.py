@@ -15,8 +15,9 @@ import msgspec
 from chaos.answer import HttpAnswer
 from chaos.proxy.tap import Answer
 from scenarios.worlds.sim.message_link import Request
+from simulator.api import BODY_BYTES_MAX, too_large
 from simulator.deterministic.process import Process
-from simulator.messages import ENABLE, TRADE, Messages, Reply
+from simulator.messages import ENABLE, TRADE, Messages, Reply, refusal
 from simulator.request import EnableRequest, Problem, read_enable_object
 
 Told = Callable[[Answer, HttpAnswer | None], None]
@@ -51,7 +52,10 @@ class MessageServer:
             told = await messages.dtms_health(client=CLIENT)
         else:
             body = request.body or b""
-            told = await messages.request(request.method, request.path, body, client=CLIENT)
+            if len(body) > BODY_BYTES_MAX:
+                told = refusal(too_large(), "", "too_large")
+            else:
+                told = await messages.request(request.method, request.path, body, client=CLIENT)
         self._tell(told, reply)
 
     def _tell(self, told: Reply, reply: Told) -> None:

@@ -130,7 +130,7 @@ class SimWorld:
         self.crossings = Crossings()
         self.runs: dict[str, Run] = {}
         self.disks: dict[str, Disk] = {}
-        self.wires: Wires = _wires(fidelity)(self)
+        self.wires = _wires(fidelity)(self)
         self.owners = DurableOwners()
         self.broker = Broker()
         self._epochs: dict[str, int] = {}
