@@ -19,6 +19,7 @@ from scenarios.choices import Choices
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.notebook import Notebook
+from scenarios.targets.spec import ClientTarget, ServerTarget
 from scenarios.targets.trading import PositionsClient, UniversalManagerClient
 from scenarios.worlds.sim.moment import SimClock
 from scenarios.worlds.sim.parts import REFERENCE, Parts
@@ -119,8 +120,12 @@ class SimWorld:
         choices: Choices,
         recorder: Recorder,
         parts: Parts = REFERENCE,
+        client: ClientTarget,
+        server: ServerTarget,
     ) -> None:
         self.fidelity: str = fidelity
+        self.client = client
+        self.server = server
         self.scenario = scenario
         self.loop = loop
         self.choices = choices

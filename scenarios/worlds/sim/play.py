@@ -1,0 +1,117 @@
+"""Plays one episode in the simulation. A plan decides all of it: the same plan, the same history."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from chaos.schedule import Scheduled
+from scenarios.choices import Choices
+from scenarios.episode import Episode
+from scenarios.history import History, Recorder
+from scenarios.scenario import Scenario
+from scenarios.targets.spec import ClientTarget, ReferenceClient, ServerTarget, SimulatedServer
+from scenarios.workload import Lane
+from scenarios.worlds.sim.parts import REFERENCE, Parts
+from scenarios.worlds.sim.points import Reached
+from scenarios.worlds.sim.world import Fidelity, SimWorld
+from simulator.deterministic.loop import SimLoop
+from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
+
+Decisions = Mapping[str, Mapping[int, int]]
+"""Of a schedule: by process and callback, how many places it is put back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """An episode that is to be played.
+
+    `lanes` and `faults` replace what the scenario makes of the seed; `decisions` replace the
+    schedule that `schedule` would make of it; with `choices`, whatever they do not name is benign.
+    """
+
+    scenario: Scenario
+    seed: int
+    fidelity: Fidelity = "message"
+    schedule: Kind = "fifo"
+    lanes: tuple[Lane, ...] | None = None
+    faults: tuple[Scheduled, ...] | None = None
+    decisions: Decisions | None = None
+    choices: Mapping[str, float] | None = None
+    parts: Parts = REFERENCE
+    client: ClientTarget = field(default_factory=ReferenceClient)
+    server: ServerTarget = field(default_factory=SimulatedServer)
+
+    @property
+    def played_scenario(self) -> Scenario:
+        """The scenario with its lanes and faults as planned."""
+        scenario, lanes, faults = self.scenario, self.lanes, self.faults
+        if lanes is not None:
+            scenario = replace(scenario, workload=lambda _random: lanes)
+        if faults is not None:
+            scenario = replace(scenario, faults=lambda _random: faults)
+        return scenario
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of a plan. `choices` and `decisions` are those that were not benign, and `trail`
+    the points that were passed; both are empty unless asked for."""
+
+    history: History
+    steps: int
+    time_s: float
+    choices: Mapping[str, float]
+    decisions: Decisions
+    trail: tuple[Reached, ...] = ()
+
+
+def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
+    """Raises `EnvironmentFailed`, `NotOffered` and `SimulationError`, which say nothing about what
+    is under test."""
+    schedule = _schedule(plan)
+    noted = Noted(schedule) if note and schedule is not None else None
+    loop = SimLoop(noted or schedule)
+    choices = Choices(plan.seed, plan.choices)
+    recorder = Recorder(None, lambda: int(loop.time() * 1e6))
+    scenario = plan.played_scenario
+    world = SimWorld(
+        scenario,
+        loop=loop,
+        fidelity=plan.fidelity,
+        choices=choices,
+        recorder=recorder,
+        parts=plan.parts,
+        client=plan.client,
+        server=plan.server,
+    )
+    if trail:
+        world.crossings.trail = []
+
+    async def episode() -> None:
+        await world.open()
+        try:
+            await Episode(
+                scenario, plan.seed, world, recorder, plan.client, plan.server, choices
+            ).run()
+        finally:
+            await world.aclose()
+
+    try:
+        loop.run(episode())
+    finally:
+        loop.close()
+    return Played(
+        recorder.history(),
+        loop.steps,
+        loop.time(),
+        choices.made,
+        noted.decisions if noted is not None else {},
+        tuple(world.crossings.trail or ()),
+    )
+
+
+def _schedule(plan: Plan) -> Schedule | None:
+    if plan.decisions is not None:
+        return Scripted(plan.decisions) if plan.decisions else None
+    return schedule_of(plan.schedule, plan.seed)
