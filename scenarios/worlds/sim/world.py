@@ -10,11 +10,12 @@ from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
+from prometheus_client import CollectorRegistry
+
 from chaos.capabilities import Undo
 from core.events import Level
 from core.metrics import Metrics
 from core.settings import Policy, Settings
-from prometheus_client import CollectorRegistry
 from scenarios.choices import Choices
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
