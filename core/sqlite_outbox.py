@@ -36,6 +36,9 @@ BUSY_MS = 200
 
 T = TypeVar("T")
 
+Connect = Callable[..., sqlite3.Connection]
+"""Called as `sqlite3.connect` is."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenReport:
@@ -49,18 +52,18 @@ class SqliteOutbox:
     """Open with `SqliteOutbox.open`. Safe to use from any thread."""
 
     @classmethod
-    def open(cls, path: Path, *, now: datetime) -> SqliteOutbox:
+    def open(cls, path: Path, *, now: datetime, connect: Connect = sqlite3.connect) -> SqliteOutbox:
         """Opens or makes the file. Raises `OutboxFailed`, saying why, where it cannot be used."""
         set_aside = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                database = _connect(path)
+                database = _connect(path, connect)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 set_aside = _set_aside(path, now)
-                database = _connect(path)
+                database = _connect(path, connect)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise OutboxFailed(f"{path} is in use by another process") from error
@@ -206,10 +209,8 @@ ON CONFLICT (ticket) DO UPDATE SET trade = excluded.trade,
 """
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-    )
+def _connect(path: Path, connect: Connect) -> sqlite3.Connection:
+    database = connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         # Exclusive: two processes that drive the same intents would each undo the other's care.
         database.execute("PRAGMA locking_mode=EXCLUSIVE")

@@ -29,6 +29,9 @@ BUSY_MS = 100
 """How long a commit waits for a lock that another process holds."""
 FILE_NAME = "dtms.db"
 
+Connect = Callable[..., sqlite3.Connection]
+"""Called as `sqlite3.connect` is."""
+
 
 class StoreFailed(Exception):
     """Nothing of what was asked for has been stored; the message says why."""
@@ -55,12 +58,15 @@ class _Save:
 class SqliteStore:
     """Open with `open`, in the event loop that will use it."""
 
-    def __init__(self, folder: Path, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self, folder: Path, now: Callable[[], datetime], connect: Connect = sqlite3.connect
+    ) -> None:
         self.path = folder / FILE_NAME
         self.faults = StoreFaults()
         self.writable = False
         self.set_aside: Path | None = None
         self._now = now
+        self._connect = connect
         self._queue: queue.Queue[_Save | None] = queue.Queue(QUEUE_MAX)
         self._thread: threading.Thread | None = None
         self._database: sqlite3.Connection | None = None
@@ -113,7 +119,7 @@ class SqliteStore:
     def lock(self, held: bool) -> None:
         """Holds the write lock from another connection, as another process would, or lets go."""
         if held and self._locker is None:
-            self._locker = sqlite3.connect(
+            self._locker = self._connect(
                 self.path, isolation_level=None, timeout=5.0, check_same_thread=False
             )
             self._locker.execute("BEGIN IMMEDIATE")
@@ -147,7 +153,7 @@ class SqliteStore:
             raise StoreFailed(f"{self.path} cannot be opened: {error}") from error
 
     def _load(self) -> tuple[Registration, ...]:
-        database = sqlite3.connect(
+        database = self._connect(
             self.path, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False
         )
         try:
