@@ -58,23 +58,25 @@ class SqliteOutbox:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                database = _connect(path, connect)
+                database, intents = _connect(path, connect)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 set_aside = _set_aside(path, now)
-                database = _connect(path, connect)
+                database, intents = _connect(path, connect)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise OutboxFailed(f"{path} is in use by another process") from error
             raise OutboxFailed(f"{path} cannot be used: {error}") from error
         except OSError as error:
             raise OutboxFailed(f"{path} cannot be used: {error}") from error
-        return cls(database, set_aside)
+        return cls(database, intents, set_aside)
 
-    def __init__(self, database: sqlite3.Connection, set_aside: Path | None) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, intents: dict[int, Intent], set_aside: Path | None
+    ) -> None:
         self._database = database
-        self._intents = _load(database)
+        self._intents = intents
         self.report = OpenReport(len(self.pending()), set_aside)
         self._lock = threading.Lock()
         self._closed = False
@@ -209,7 +211,7 @@ ON CONFLICT (ticket) DO UPDATE SET trade = excluded.trade,
 """
 
 
-def _connect(path: Path, connect: Connect) -> sqlite3.Connection:
+def _connect(path: Path, connect: Connect) -> tuple[sqlite3.Connection, dict[int, Intent]]:
     database = connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         # Exclusive: two processes that drive the same intents would each undo the other's care.
@@ -222,10 +224,11 @@ def _connect(path: Path, connect: Connect) -> sqlite3.Connection:
             raise sqlite3.DatabaseError(checked)
         _migrate(database, path)
         database.execute("COMMIT")
+        intents = _load(database)
     except BaseException:
         database.close()
         raise
-    return database
+    return database, intents
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -220,3 +221,18 @@ def test_nothing_acknowledged_is_lost_by_kill_9(path) -> None:
     kept = outbox.outcomes()
     outbox.close()
     assert set(range(1, acknowledged + 1)) <= set(kept)
+
+
+class FailsToRead(sqlite3.Connection):
+    """On its disk, the rows cannot be read."""
+
+    def execute(self, sql, *parameters):
+        if sql.startswith("SELECT ticket"):
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *parameters)
+
+
+def test_a_disk_that_fails_while_intents_are_read_is_told_and_let_go(path) -> None:
+    with pytest.raises(OutboxFailed, match="disk I/O error"):
+        SqliteOutbox.open(path, now=NOW, connect=partial(sqlite3.connect, factory=FailsToRead))
+    reopened(path).close()
