@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import sqlite3
 import threading
 import time
@@ -219,9 +220,7 @@ def _connect(path: Path, connect: Connect) -> tuple[sqlite3.Connection, dict[int
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("BEGIN EXCLUSIVE")
-        checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if checked != "ok":
-            raise sqlite3.DatabaseError(checked)
+        _check(database)
         _migrate(database, path)
         database.execute("COMMIT")
         intents = _load(database)
@@ -229,6 +228,20 @@ def _connect(path: Path, connect: Connect) -> tuple[sqlite3.Connection, dict[int
         database.close()
         raise
     return database, intents
+
+
+_READ_ERROR = re.compile(r"error code=(\d+)")
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Raises `DatabaseError` where the file is damaged. The check reports a page that the disk
+    did not read just now as if it were damage; that one is an `OperationalError`."""
+    checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    code = _READ_ERROR.search(checked)
+    if code is not None and int(code[1]) & 0xFF == sqlite3.SQLITE_IOERR:
+        raise sqlite3.OperationalError(f"disk I/O error: {checked}")
+    if checked != "ok":
+        raise sqlite3.DatabaseError(checked)
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

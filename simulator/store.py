@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import re
 import signal
 import sqlite3
 import threading
@@ -145,8 +146,8 @@ class SqliteStore:
             try:
                 return self._load()
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError) and "disk" not in str(error):
-                    raise
+                if isinstance(error, sqlite3.OperationalError):
+                    raise  # A disk that is full, or fails, is no corrupt file.
                 self.set_aside = _set_aside(self.path, self._now())
                 return self._load()
         except (sqlite3.Error, OSError, ValueError) as error:
@@ -159,9 +160,7 @@ class SqliteStore:
         try:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=FULL")
-            checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if checked != "ok":
-                raise sqlite3.DatabaseError(checked)
+            _check(database)
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise ValueError(f"written by a later version (schema {version})")
@@ -244,6 +243,20 @@ _ROOM = "CREATE TABLE IF NOT EXISTS room (taken BLOB)"
 _TAKE_ROOM = "INSERT INTO room VALUES (zeroblob(16384))"
 _GIVE_ROOM_BACK = "DELETE FROM room"
 """A write that leaves nothing, to see whether the disk has room for one."""
+
+
+_READ_ERROR = re.compile(r"error code=(\d+)")
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Raises `DatabaseError` where the file is damaged. The check reports a page that the disk
+    did not read just now as if it were damage; that one is an `OperationalError`."""
+    checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    code = _READ_ERROR.search(checked)
+    if code is not None and int(code[1]) & 0xFF == sqlite3.SQLITE_IOERR:
+        raise sqlite3.OperationalError(f"disk I/O error: {checked}")
+    if checked != "ok":
+        raise sqlite3.DatabaseError(checked)
 
 
 def _registration(values: tuple[Any, ...]) -> Registration:
