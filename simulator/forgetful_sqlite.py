@@ -22,6 +22,7 @@ from simulator.forgetful_disk import ForgetfulDisk
 CHECKPOINT_PAGES = 1000
 """SQLite's own default: at how many pages the write-ahead log is put into the database."""
 
+_UNREADABLE = f"Page 1: unable to get the page. error code={apsw.SQLITE_IOERR_READ}"
 _numbers = itertools.count(1)
 _JOURNALS = apsw.SQLITE_OPEN_MAIN_JOURNAL | apsw.SQLITE_OPEN_SUPER_JOURNAL | apsw.SQLITE_OPEN_WAL
 
@@ -84,8 +85,15 @@ class _Connection:
 
     def execute(self, sql: str, parameters: Sequence[Any] = ()) -> _Rows:
         with _errors_of_sqlite3():
-            cursor = self._database.execute(self._instead.get(sql, sql), parameters)
-            return _Rows(iter(cursor.fetchall()))
+            try:
+                cursor = self._database.execute(self._instead.get(sql, sql), parameters)
+                return _Rows(iter(cursor.fetchall()))
+            except apsw.IOError:
+                if not sql.startswith("PRAGMA quick_check"):
+                    raise
+                # SQLite does not fail then: it tells it as if it were damage. apsw lets the error
+                # of the disk through.
+                return _Rows(iter([(_UNREADABLE,)]))
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]]) -> _Rows:
         with _errors_of_sqlite3():

@@ -35,7 +35,8 @@ Connect = Callable[..., sqlite3.Connection]
 
 
 class StoreFailed(Exception):
-    """Nothing of what was asked for has been stored; the message says why."""
+    """Nothing of what was asked for has been stored; the message says why. Of a commit whose sync
+    failed, a crash before the next commit may still leave all of it."""
 
 
 @dataclass(slots=True)
