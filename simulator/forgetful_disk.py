@@ -245,12 +245,11 @@ def _replayed(
 
 
 def _apply(change: Change, content: bytearray) -> None:
-    match change:
-        case Written(_, offset, data):
-            content.extend(bytes(max(0, offset - len(content))))
-            content[offset : offset + len(data)] = data
-        case Truncated(_, size):
-            del content[size:]
+    if isinstance(change, Truncated):
+        del content[change.size :]
+        return
+    content.extend(bytes(max(0, change.offset - len(content))))
+    content[change.offset : change.offset + len(change.data)] = change.data
 
 
 class _Survival:
@@ -296,7 +295,7 @@ def _unsynced(history: Sequence[Operation]) -> dict[str, list[int]]:
                 dirty.pop(f"file-{file}", None)
             case SyncFailed(file):
                 dirty[f"dropped-{file}"] += dirty.pop(f"file-{file}", [])
-            case FolderSynced():
+            case _:  # the folder was synced
                 dirty.pop("names", None)
     return dirty
 

@@ -243,9 +243,6 @@ class _DiskFile:
     def xFileControl(self, _operation: int, _pointer: int) -> bool:  # noqa: N802
         return False
 
-    def xSectorSize(self) -> int:  # noqa: N802
-        return 4096
-
     def xDeviceCharacteristics(self) -> int:  # noqa: N802
         # What SQLite takes for granted on Unix too: a write disturbs no byte beside it.
         return apsw.SQLITE_IOCAP_POWERSAFE_OVERWRITE

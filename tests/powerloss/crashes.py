@@ -57,6 +57,11 @@ def crashed(disk: ForgetfulDisk, at: int) -> Iterator[ForgetfulDisk]:
             yield disk.after_power_loss(keyed(seed), loss, at)
 
 
+def image_of(disk: ForgetfulDisk) -> Image:
+    """What a disk started with, to compare it."""
+    return tuple(sorted(disk.files.items()))
+
+
 @dataclass
 class Tried:
     """How much was tried. Disks that look alike are looked at once."""
@@ -73,7 +78,7 @@ class Tried:
             allowed = life.allowed(at)
             for n, left in enumerate(crashed(life.disk, at)):
                 self.crashes += 1
-                image = tuple(sorted(left.files.items()))
+                image = image_of(left)
                 if image not in self.seen:
                     self.seen[image] = shown(left)
                 if self.seen[image] not in allowed:

@@ -13,6 +13,13 @@ FAULTS = [
     *((act, errno.ENOSPC) for act in (Act.WRITE, Act.CREATE)),
 ]
 """What can fail, and how."""
+CASES = [
+    (act, code, begun)
+    for act, code in FAULTS
+    for begun in (False, True)
+    if not (begun and act is Act.CREATE)  # all files are there
+]
+"""Each on an empty disk, and on one that has `begun`: where a process was killed."""
 
 
 @dataclass(frozen=True)
