@@ -18,6 +18,9 @@ from scenarios.worlds.sim.world import Fidelity, SimWorld
 from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
 
+STEPS_MAX = 200_000
+"""Callbacks of one episode; the busiest of the suites take a tenth."""
+
 Decisions = Mapping[str, Mapping[int, int]]
 """Of a schedule: by process and callback, how many places it is put back."""
 
@@ -71,7 +74,7 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
     is under test."""
     schedule = _schedule(plan)
     noted = Noted(schedule) if note and schedule is not None else None
-    loop = SimLoop(noted or schedule)
+    loop = SimLoop(noted or schedule, steps_max=STEPS_MAX)
     choices = Choices(plan.seed, plan.choices)
     recorder = Recorder(None, lambda: int(loop.time() * 1e6))
     scenario = plan.played_scenario
