@@ -43,12 +43,10 @@ class Case:
     digest: str
     history: History
 
-    def write(self, path: Path) -> None:
-        """Whole or not at all."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.new")
-        fresh.write_text(json.dumps(self._told(), indent=1) + "\n", encoding="utf-8")
-        fresh.replace(path)
+    def encode(self) -> str:
+        """The file's text: one line for each operation of the history, and for each choice."""
+        parts = (f" {json.dumps(name)}: {_laid_out(told)}" for name, told in self._told().items())
+        return "{\n" + ",\n".join(parts) + "\n}\n"
 
     def _told(self) -> dict[str, object]:
         plan = self.plan
@@ -80,9 +78,13 @@ class Case:
 
 def read_case(path: Path) -> Case:
     """Raises `CaseRefused`, and `OSError` where the file cannot be read."""
+    return decode_case(path.read_text(encoding="utf-8"), str(path))
+
+
+def decode_case(text: str, path: str = "case") -> Case:
+    """What `read_case` does with the text of the file called `path`. Raises `CaseRefused`."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        return _case(told)
+        return _case(json.loads(text))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         if isinstance(error, CaseRefused):
             raise CaseRefused(f"{path}: {error}") from error
@@ -145,6 +147,16 @@ def _case(told: dict[str, Any]) -> Case:
         str(told["digest"]),
         History.decode(lines.encode(), "history"),
     )
+
+
+def _laid_out(told: object) -> str:
+    """JSON with a line for each member, where there are several."""
+    if isinstance(told, list) and told:
+        return "[\n" + ",\n".join(f"  {json.dumps(member)}" for member in told) + "\n ]"
+    if isinstance(told, dict) and told:
+        members = (f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in told.items())
+        return "{\n" + ",\n".join(members) + "\n }"
+    return json.dumps(told)
 
 
 def _decisions_told(decisions: Mapping[str, Mapping[int, int]]) -> dict[str, dict[str, int]]:

@@ -46,10 +46,10 @@ class Shrunk:
 
 
 class Shrinker:
-    """Keeps the smallest plan that breaks the same checker as the first one did."""
+    """Keeps the smallest plan that breaks `checker`, by default the first that is broken."""
 
-    def __init__(self, failing: Judged, plays_max: int = PLAYS_MAX) -> None:
-        self._checker = failing.broken[0]
+    def __init__(self, failing: Judged, checker: str = "", plays_max: int = PLAYS_MAX) -> None:
+        self._checker = checker or failing.broken[0]
         self._plays_max = plays_max
         self.plays = 0
         self.best = failing
