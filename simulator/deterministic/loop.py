@@ -11,10 +11,11 @@ import contextlib
 import contextvars
 import heapq
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from simulator.deterministic.process import PROCESS, Life, Process, ProcessKilled
+from simulator.deterministic.real import NotSimulated, Sealed, refuse
 from simulator.deterministic.schedule import TASK, Schedule
 
 if TYPE_CHECKING:
@@ -40,10 +41,6 @@ class Deadlock(SimulationError):
 
 class BudgetSpent(SimulationError):
     """More callbacks or more virtual time than a run may take."""
-
-
-class NotSimulated(RuntimeError):
-    """Simulated code asked for something real; the message names it, and who asked."""
 
 
 class Handle:
@@ -80,6 +77,7 @@ class SimTask(asyncio.Task[Any]):
     """Hashed by the order of creation, so that sets of tasks are in the same order in every run."""
 
     __slots__ = ("_number",)
+    _number: int
 
     def __new__(cls, *_args: Any, loop: SimLoop, **_named: Any) -> SimTask:
         task = super().__new__(cls)
@@ -95,12 +93,13 @@ class SimFuture(asyncio.Future[Any]):
     """Hashed by the order of creation."""
 
     __slots__ = ("_number",)
+    _number: int
 
     def __hash__(self) -> int:
         return self._number
 
 
-class SimLoop(asyncio.AbstractEventLoop):
+class SimLoop(Sealed):
     """One for each run; `run` may be called once.
 
     `schedule` decides about callbacks that are ready together; None is first come, first served.
@@ -142,8 +141,8 @@ class SimLoop(asyncio.AbstractEventLoop):
         `SimulationError`."""
         return self.run_until_complete(main)
 
-    def run_until_complete(self, future: Generator[Any, None, T] | Any) -> T:
-        main = asyncio.ensure_future(future, loop=self)
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
+        main = asyncio.ensure_future(cast(Awaitable[T], future), loop=self)
         main.add_done_callback(self._end)
         self._running = True
         asyncio._set_running_loop(self)
@@ -152,7 +151,7 @@ class SimLoop(asyncio.AbstractEventLoop):
         finally:
             asyncio._set_running_loop(None)
             self._running = False
-        return main.result()  # type: ignore[no-any-return]
+        return main.result()
 
     def _end(self, _main: asyncio.Future[Any]) -> None:
         self._stopping = True
@@ -250,12 +249,12 @@ class SimLoop(asyncio.AbstractEventLoop):
     def time(self) -> float:
         return self._now_s
 
-    def call_soon(
+    def call_soon(  # type: ignore[override] # our handles are slimmer than asyncio's
         self,
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> Handle:  # type: ignore[override]
+    ) -> Handle:
         handle = Handle(callback, args, contextvars.copy_context() if context is None else context)
         if self._schedule is None:
             self._fifo.append(handle)
@@ -263,24 +262,24 @@ class SimLoop(asyncio.AbstractEventLoop):
             self._make_ready(handle)
         return handle
 
-    call_soon_threadsafe = call_soon  # there is but one thread
+    call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is but one thread
 
-    def call_later(
+    def call_later(  # type: ignore[override] # our handles are slimmer than asyncio's
         self,
         delay: float,
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> Handle:  # type: ignore[override]
+    ) -> Handle:
         return self.call_at(self._now_s + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override] # our handles are slimmer than asyncio's
         self,
         when: float,
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> Handle:  # type: ignore[override]
+    ) -> Handle:
         context = contextvars.copy_context() if context is None else context
         handle = Handle(callback, args, context, when)
         self._timers_set += 1
@@ -333,6 +332,9 @@ class SimLoop(asyncio.AbstractEventLoop):
     def get_exception_handler(self) -> None:
         return None
 
+    def set_exception_handler(self, handler: object) -> None:
+        """What nobody caught is the lab's to see, in `unhandled`."""
+
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         self.unhandled.append(context)
 
@@ -353,9 +355,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._timers.clear()
         for task in sorted(asyncio.all_tasks(self), key=hash):
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine = task.get_coro()
+            coroutine = cast(Coroutine[Any, Any, Any], task.get_coro())
             with contextlib.suppress(Exception, ProcessKilled):  # the dead may not complain
-                coroutine.close()  # type: ignore[union-attr]
+                coroutine.close()
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
@@ -365,6 +367,9 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """There is none."""
+
+    def set_default_executor(self, executor: object) -> None:
+        """There are no threads to choose from."""
 
     def run_in_executor(  # type: ignore[override]
         self,
@@ -401,34 +406,11 @@ class SimLoop(asyncio.AbstractEventLoop):
             refuse(f"{what}: this run has no simulated sockets; choose fidelity socket")
         return self.network
 
-    def add_signal_handler(self, *_args: Any) -> None:
+    def add_signal_handler(self, *_args: Any) -> None:  # type: ignore[override] # takes anything
         """Simulated processes get no signals; they are killed."""
 
     def remove_signal_handler(self, *_args: Any) -> bool:
         return False
-
-    def add_reader(self, *_args: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real file descriptor (add_reader)")
-
-    def add_writer(self, *_args: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real file descriptor (add_writer)")
-
-    async def subprocess_exec(self, *_args: Any, **_named: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real process (subprocess_exec)")
-
-    async def subprocess_shell(self, *_args: Any, **_named: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real process (subprocess_shell)")
-
-
-def refuse(what: str) -> NoReturn:
-    """Raises `NotSimulated`, naming who asked. The run ends with it even if that code goes on."""
-    process = PROCESS.get()
-    who = "the lab" if process is None else process.name
-    error = NotSimulated(f"{who} asked for {what}, which a simulation cannot give")
-    loop = asyncio._get_running_loop()
-    if isinstance(loop, SimLoop):
-        loop.fail(error)
-    raise error
 
 
 def _who_waits(loop: SimLoop) -> str:

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import NoReturn
 
+from simulator.deterministic.real import refuse
+
 LINGER = struct.Struct("ii")
 
 
@@ -117,6 +119,4 @@ class SimSocket:
         self._refuse("recv")
 
     def _refuse(self, what: str) -> NoReturn:
-        from simulator.deterministic.loop import refuse  # the loop knows sockets, too
-
         refuse(f"a blocking socket ({what})")

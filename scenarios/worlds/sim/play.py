@@ -1,4 +1,4 @@
-"""Plays one episode in the simulation. A plan decides all of it: the same plan, the same history."""
+"""Plays one episode in the simulation. A plan decides all of it: same plan, same history."""
 
 from __future__ import annotations
 
