@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import heapq
 import sys
 from collections import deque
@@ -132,6 +133,7 @@ class SimLoop(Sealed):
         self._tasks_of: dict[str, int] = {}
         self._buried: dict[Process, tuple[SimTask, ...]] = {}
         self._main: asyncio.Future[Any] | None = None
+        self._left: list[SimTask] = []
         self._running = False
         self._stopping = False
         self._closed = False
@@ -147,10 +149,12 @@ class SimLoop(Sealed):
         return self.run_until_complete(main)
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
-        main = self._main = asyncio.ensure_future(cast(Awaitable[T], future), loop=self)
+        main = asyncio.ensure_future(cast(Awaitable[T], future), loop=self)
+        self._main = main
         main.add_done_callback(self._end)
         self._running = True
-        hooks = sys.get_asyncgen_hooks()
+        hooks, collects = sys.get_asyncgen_hooks(), gc.isenabled()
+        gc.disable()  # finalizers would run whenever the collector comes by
         sys.set_asyncgen_hooks(finalizer=self._finish_generator)
         asyncio._set_running_loop(self)
         try:
@@ -158,6 +162,9 @@ class SimLoop(Sealed):
         finally:
             asyncio._set_running_loop(None)
             sys.set_asyncgen_hooks(*hooks)
+            self._left = self._tasks()  # so that they are not finalized before `close`
+            if collects:
+                gc.enable()
             self._running = False
         return main.result()
 
