@@ -9,12 +9,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import heapq
+import sys
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from simulator.deterministic.process import PROCESS, Life, Process, ProcessKilled
+from simulator.deterministic.process import NEUTRAL, PROCESS, Life, Process, ProcessKilled
+from simulator.deterministic.real import NotSimulated, Sealed, refuse
 from simulator.deterministic.schedule import TASK, Schedule
 
 if TYPE_CHECKING:
@@ -40,10 +43,6 @@ class Deadlock(SimulationError):
 
 class BudgetSpent(SimulationError):
     """More callbacks or more virtual time than a run may take."""
-
-
-class NotSimulated(RuntimeError):
-    """Simulated code asked for something real; the message names it, and who asked."""
 
 
 class Handle:
@@ -79,7 +78,10 @@ class Handle:
 class SimTask(asyncio.Task[Any]):
     """Hashed by the order of creation, so that sets of tasks are in the same order in every run."""
 
-    __slots__ = ("_number",)
+    __slots__ = ("_number", "process")
+    _number: int
+    process: Process | None
+    """Whose it is; None for the lab's own."""
 
     def __new__(cls, *_args: Any, loop: SimLoop, **_named: Any) -> SimTask:
         task = super().__new__(cls)
@@ -95,12 +97,13 @@ class SimFuture(asyncio.Future[Any]):
     """Hashed by the order of creation."""
 
     __slots__ = ("_number",)
+    _number: int
 
     def __hash__(self) -> int:
         return self._number
 
 
-class SimLoop(asyncio.AbstractEventLoop):
+class SimLoop(Sealed):
     """One for each run; `run` may be called once.
 
     `schedule` decides about callbacks that are ready together; None is first come, first served.
@@ -128,6 +131,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         self._timers_set = 0
         self._created = 0
         self._tasks_of: dict[str, int] = {}
+        self._buried: dict[Process, tuple[SimTask, ...]] = {}
+        self._main: asyncio.Future[Any] | None = None
+        self._left: list[SimTask] = []
         self._running = False
         self._stopping = False
         self._closed = False
@@ -142,20 +148,33 @@ class SimLoop(asyncio.AbstractEventLoop):
         `SimulationError`."""
         return self.run_until_complete(main)
 
-    def run_until_complete(self, future: Generator[Any, None, T] | Any) -> T:
-        main = asyncio.ensure_future(future, loop=self)
+    def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
+        main = asyncio.ensure_future(cast(Awaitable[T], future), loop=self)
+        self._main = main
         main.add_done_callback(self._end)
         self._running = True
+        hooks, collects = sys.get_asyncgen_hooks(), gc.isenabled()
+        gc.disable()  # finalizers would run whenever the collector comes by
+        sys.set_asyncgen_hooks(finalizer=self._finish_generator)
         asyncio._set_running_loop(self)
         try:
             self._turn()
         finally:
             asyncio._set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks)
+            self._left = self._tasks()  # so that they are not finalized before `close`
+            if collects:
+                gc.enable()
             self._running = False
-        return main.result()  # type: ignore[no-any-return]
+        return main.result()
 
     def _end(self, _main: asyncio.Future[Any]) -> None:
         self._stopping = True
+
+    def _finish_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Nobody has it any more: what is left of it runs in a task."""
+        if not self._closed:
+            self.create_task(generator.aclose())
 
     def _turn(self) -> None:
         fifo, ranked, timers = self._fifo, self._ranked, self._timers
@@ -164,27 +183,32 @@ class SimLoop(asyncio.AbstractEventLoop):
             if fifo:
                 handle = fifo.popleft()
             elif ranked:
-                handle = heapq.heappop(ranked)[2]
+                place = heapq.heappop(ranked)
+                handle = place[2]
             elif timers:
                 self._advance()
                 continue
             else:
-                raise Deadlock(_who_waits(self))
+                when = f"at {self._now_s:.3f} s of virtual time"
+                raise Deadlock(f"{when} nothing is due, and these wait: {_who_waits(self)}")
             if handle.cancelled_:
                 continue
             process = handle.context.get(PROCESS)
             if process is not None and process.life is not Life.RUNNING:
                 if process.life is Life.PAUSED:
-                    process.parked.append(handle)
+                    process.parked.append(handle if self._schedule is None else place)
                 continue
             self.steps += 1
             if self.steps > budget:
+                self._make_ready(handle)  # whose task is still to be closed
                 raise BudgetSpent(f"{budget} callbacks, at {self._now_s:.3f} s of virtual time")
             try:
                 handle.context.run(handle.callback, *handle.args)
             except ProcessKilled:
                 pass  # its process died in the middle of it: there is nobody to tell
-            except Exception as error:  # noqa: BLE001 - as every event loop does
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as every event loop does
                 self.call_exception_handler({"message": "callback failed", "exception": error})
             if self._failure is not None:
                 raise self._failure
@@ -196,7 +220,9 @@ class SimLoop(asyncio.AbstractEventLoop):
         if handle.cancelled_:
             return
         if when > self._time_s_max:
-            raise BudgetSpent(f"{self._time_s_max:g} s of virtual time; {_who_waits(self)}")
+            raise BudgetSpent(
+                f"{self._time_s_max:g} s of virtual time; these wait: {_who_waits(self)}"
+            )
         if when > self._now_s:
             self._now_s = when
         self._make_ready(handle)
@@ -236,26 +262,41 @@ class SimLoop(asyncio.AbstractEventLoop):
         if process.life is not Life.PAUSED:
             return
         process.life = Life.RUNNING
-        parked = [handle for handle in process.parked if isinstance(handle, Handle)]
+        # They came before everything that is ready now.
+        parked: list[Any] = process.parked.copy()
         process.parked.clear()
-        for handle in parked:
-            self._make_ready(handle)
+        if self._schedule is None:
+            self._fifo.extendleft(reversed(parked))
+        for place in parked if self._schedule is not None else ():
+            heapq.heappush(self._ranked, place)
 
     def spawn(self, process: Process, main: Coroutine[Any, Any, Any]) -> SimTask:
-        """Starts a task that belongs to the process, as will be whatever it starts."""
+        """Starts a task that belongs to the process, as will whatever it starts."""
+        if process not in self._buried:
+            self._buried[process] = ()
+            process.at_death(lambda: self._bury(process))
         return self.create_task(main, name=process.name, context=process.context.copy())
+
+    def _bury(self, process: Process) -> None:
+        """Keeps the tasks of a dead process: one that nobody holds would run its finally blocks
+        at once, under the name of whoever runs then."""
+        self._buried[process] = tuple(t for t in self._tasks() if t.process is process)
+
+    def _tasks(self) -> list[SimTask]:
+        """All that are not done, in the order of creation."""
+        return sorted(cast(set[SimTask], asyncio.all_tasks(self)), key=hash)
 
     # What asyncio asks for.
 
     def time(self) -> float:
         return self._now_s
 
-    def call_soon(
+    def call_soon(  # type: ignore[override] # our handles are slimmer than asyncio's
         self,
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> Handle:  # type: ignore[override]
+    ) -> Handle:
         handle = Handle(callback, args, contextvars.copy_context() if context is None else context)
         if self._schedule is None:
             self._fifo.append(handle)
@@ -263,24 +304,24 @@ class SimLoop(asyncio.AbstractEventLoop):
             self._make_ready(handle)
         return handle
 
-    call_soon_threadsafe = call_soon  # there is but one thread
+    call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is but one thread
 
-    def call_later(
+    def call_later(  # type: ignore[override] # our handles are slimmer than asyncio's
         self,
         delay: float,
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> Handle:  # type: ignore[override]
+    ) -> Handle:
         return self.call_at(self._now_s + delay, callback, *args, context=context)
 
-    def call_at(
+    def call_at(  # type: ignore[override] # our handles are slimmer than asyncio's
         self,
         when: float,
         callback: Callable[..., object],
         *args: Any,
         context: contextvars.Context | None = None,
-    ) -> Handle:  # type: ignore[override]
+    ) -> Handle:
         context = contextvars.copy_context() if context is None else context
         handle = Handle(callback, args, context, when)
         self._timers_set += 1
@@ -300,17 +341,21 @@ class SimLoop(asyncio.AbstractEventLoop):
         name: object = None,
         context: contextvars.Context | None = None,
     ) -> SimTask:
+        if self._closed:
+            coro.close()
+            raise RuntimeError("the event loop is closed")
+        process = PROCESS.get() if context is None else context.get(PROCESS)
         if self._schedule is not None and self._schedule.by_task:
             context = contextvars.copy_context() if context is None else context
-            process = context.get(PROCESS)
             owner = "" if process is None else process.name
             number = self._tasks_of[owner] = self._tasks_of.get(owner, 0) + 1
             context.run(TASK.set, number)
         if name is None:
             # Named by its owner: left to itself asyncio counts names over all loops.
-            process = PROCESS.get() if context is None else context.get(PROCESS)
             name = "lab" if process is None else process.name
-        return SimTask(coro, loop=self, name=str(name), context=context)
+        task = SimTask(coro, loop=self, name=str(name), context=context)
+        task.process = process
+        return task
 
     def is_running(self) -> bool:
         return self._running
@@ -333,6 +378,9 @@ class SimLoop(asyncio.AbstractEventLoop):
     def get_exception_handler(self) -> None:
         return None
 
+    def set_exception_handler(self, handler: object) -> None:
+        """What nobody caught is the lab's to see, in `unhandled`."""
+
     def default_exception_handler(self, context: dict[str, Any]) -> None:
         self.unhandled.append(context)
 
@@ -344,18 +392,25 @@ class SimLoop(asyncio.AbstractEventLoop):
             self.unhandled.append(context)
 
     def close(self) -> None:
-        """Ends every coroutine that is left; nothing it still does has any effect."""
+        """Ends every process and every coroutine that is left; nothing it still does has any
+        effect."""
         if self._closed:
             return
         self._closed = True
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
-        for task in sorted(asyncio.all_tasks(self), key=hash):
+        tasks = self._tasks()
+        for task in tasks:
+            if task.process is not None:
+                task.process.life = Life.DEAD
+        for task in tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine = task.get_coro()
-            with contextlib.suppress(Exception, ProcessKilled):  # the dead may not complain
-                coroutine.close()  # type: ignore[union-attr]
+            coroutine = cast(Coroutine[Any, Any, Any], task.get_coro())
+            context = NEUTRAL if task.process is None else task.process.context
+            # The dead may not complain.
+            with contextlib.suppress(Exception, ProcessKilled, asyncio.CancelledError):
+                context.copy().run(coroutine.close)
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
@@ -365,6 +420,9 @@ class SimLoop(asyncio.AbstractEventLoop):
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:
         """There is none."""
+
+    def set_default_executor(self, executor: object) -> None:
+        """There are no threads to choose from."""
 
     def run_in_executor(  # type: ignore[override]
         self,
@@ -401,43 +459,22 @@ class SimLoop(asyncio.AbstractEventLoop):
             refuse(f"{what}: this run has no simulated sockets; choose fidelity socket")
         return self.network
 
-    def add_signal_handler(self, *_args: Any) -> None:
+    def add_signal_handler(self, *_args: Any) -> None:  # type: ignore[override] # takes anything
         """Simulated processes get no signals; they are killed."""
 
     def remove_signal_handler(self, *_args: Any) -> bool:
         return False
 
-    def add_reader(self, *_args: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real file descriptor (add_reader)")
-
-    def add_writer(self, *_args: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real file descriptor (add_writer)")
-
-    async def subprocess_exec(self, *_args: Any, **_named: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real process (subprocess_exec)")
-
-    async def subprocess_shell(self, *_args: Any, **_named: Any) -> NoReturn:  # type: ignore[override]
-        refuse("a real process (subprocess_shell)")
-
-
-def refuse(what: str) -> NoReturn:
-    """Raises `NotSimulated`, naming who asked. The run ends with it even if that code goes on."""
-    process = PROCESS.get()
-    who = "the lab" if process is None else process.name
-    error = NotSimulated(f"{who} asked for {what}, which a simulation cannot give")
-    loop = asyncio._get_running_loop()
-    if isinstance(loop, SimLoop):
-        loop.fail(error)
-    raise error
-
 
 def _who_waits(loop: SimLoop) -> str:
     """Every task that waits, with its process and the line it waits at."""
     lines = []
-    for task in sorted(asyncio.all_tasks(loop), key=hash):
+    for task in loop._tasks():
+        if task.process is not None and not task.process.alive:
+            continue
         stack = task.get_stack(limit=1)
         place = f"{stack[0].f_code.co_qualname}:{stack[0].f_lineno}" if stack else "nowhere"
         lines.append(f"{task.get_name()} at {place}")
     shown = "; ".join(lines[:WAITING_SHOWN_MAX]) or "nobody"
     more = f"; and {len(lines) - WAITING_SHOWN_MAX} more" if len(lines) > WAITING_SHOWN_MAX else ""
-    return f"at {loop.time():.3f} s of virtual time nothing is due, and these wait: {shown}{more}"
+    return shown + more

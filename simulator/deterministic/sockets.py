@@ -14,6 +14,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import NoReturn
 
+from simulator.deterministic.real import refuse
+
 LINGER = struct.Struct("ii")
 
 
@@ -24,6 +26,10 @@ def _pipes() -> tuple[int, int]:
     full, full_end = os.pipe()
     os.write(full_end, b"!")
     return quiet, full
+
+
+def _nothing() -> None:
+    """Its transport closes it."""
 
 
 class SimSocket:
@@ -44,6 +50,8 @@ class SimSocket:
         self.closed = False
         self.lingers_not = False
         self.readable: Callable[[], bool] = bool
+        self.dropped: Callable[[], None] = _nothing
+        """Called when it is closed by whoever made it, before a transport had it."""
         self._peer_port = 0
 
     def __enter__(self) -> SimSocket:
@@ -97,6 +105,7 @@ class SimSocket:
 
     def close(self) -> None:
         self.closed = True
+        self.dropped()
 
     def detach(self) -> int:
         return -1
@@ -117,6 +126,4 @@ class SimSocket:
         self._refuse("recv")
 
     def _refuse(self, what: str) -> NoReturn:
-        from simulator.deterministic.loop import refuse  # the loop knows sockets, too
-
         refuse(f"a blocking socket ({what})")

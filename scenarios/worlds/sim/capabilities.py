@@ -100,7 +100,7 @@ class SimInstances:
 
         async def end() -> None:
             deadline = self._world.loop.time() + SECOND_S_MAX
-            while run.running and self._world.loop.time() < deadline:
+            while run.running and self._world.loop.time() < deadline:  # noqa: ASYNC110 - or late
                 await asyncio.sleep(POLL_S)
             self._world.kill(run.actor)
 

@@ -102,16 +102,17 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
 
     try:
         loop.run(episode())
+        # Before the loop is closed: what ends there is no part of the episode.
+        return Played(
+            recorder.history(),
+            loop.steps,
+            loop.time(),
+            choices.made,
+            noted.decisions if noted is not None else {},
+            tuple(world.crossings.trail or ()),
+        )
     finally:
         loop.close()
-    return Played(
-        recorder.history(),
-        loop.steps,
-        loop.time(),
-        choices.made,
-        noted.decisions if noted is not None else {},
-        tuple(world.crossings.trail or ()),
-    )
 
 
 def _schedule(plan: Plan) -> Schedule | None:

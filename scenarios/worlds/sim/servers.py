@@ -116,7 +116,9 @@ async def call_asgi(
     """One request to an ASGI application (ASGI 3, HTTP scope)."""
     path, _, query = target.partition("?")
     sent = False
-    status, told, parts = 500, (), []  # type: ignore[var-annotated]
+    status = 500
+    told: tuple[tuple[bytes, bytes], ...] = ()
+    parts: list[bytes] = []
 
     async def receive() -> dict[str, object]:
         nonlocal sent

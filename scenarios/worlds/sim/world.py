@@ -192,7 +192,7 @@ class SimWorld:
                 answered.set_exception(ActorGone(f"{service} exited with status {KILLED}"))
 
         async def answer() -> None:
-            while run.service is None:
+            while run.service is None:  # noqa: ASYNC110 - a start-up has no event
                 await asyncio.sleep(READY_POLL_S)
             told = await run.service.answer(request)
             revoke()
@@ -235,7 +235,12 @@ class SimWorld:
         run = self.runs[actor]
         self.loop.resume(run.process)
         ended: asyncio.Future[None] = self.loop.create_future()
-        revoke = run.process.at_death(lambda: ended.done() or ended.set_result(None))
+
+        def gone() -> None:
+            if not ended.done():
+                ended.set_result(None)
+
+        revoke = run.process.at_death(gone)
 
         async def end() -> None:
             if run.stop is not None:
@@ -468,9 +473,13 @@ def _wires(fidelity: Fidelity) -> Callable[[SimWorld], Wires]:
         case "http":
             return HttpWires
         case "socket":
-            from scenarios.worlds.sim.socket_wires import SocketWires
+            # Not there yet.
+            from scenarios.worlds.sim.socket_wires import (  # type: ignore[import-untyped]
+                SocketWires,
+            )
 
-            return SocketWires
+            wires: Callable[[SimWorld], Wires] = SocketWires
+            return wires
 
 
 __all__ = ["FIDELITIES", "Fidelity", "SimWorld", "Undo", "Wires"]
