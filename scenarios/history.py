@@ -288,14 +288,18 @@ class Recorder:
     def invoke(self, service: str, f: str, value: object = None) -> Invocation:
         """Something begins, in a lane of its own; the answer is told to what is returned."""
         with self._lock:
-            lane = self._lanes.setdefault(service, _Lanes()).take()
-            self._write(f"{service}/{lane}", "invoke", f, value, None)
-        return Invocation(self, service, lane, f)
+            lanes = self._lanes.get(service)
+            if lanes is None:
+                lanes = self._lanes[service] = _Lanes()
+            lane = lanes.take()
+            process = f"{service}/{lane}"
+            self._write(process, "invoke", f, value, None)
+        return Invocation(self, process, service, lane, f)
 
     def _complete(
         self, invocation: Invocation, ended: OpType, value: object, error: str | None
     ) -> None:
-        process = f"{invocation.service}/{invocation.lane}"
+        process = invocation.process
         with self._lock:
             if invocation.ended is not None:
                 raise ValueError(f"{process} {invocation.f} has ended already: {invocation.ended}")
@@ -306,7 +310,9 @@ class Recorder:
 
     def _write(self, process: str, type_: OpType, f: str, value: object, error: str | None) -> Op:
         # A clock that steps back must not make a history that is refused.
-        self._last_us = max(self._last_us, self._clock())
+        now_us = self._clock()
+        if now_us > self._last_us:
+            self._last_us = now_us
         op = Op(self._next_index, self._last_us, process, type_, f, value, error)
         if self._file is None:
             self._ops.append(op)
@@ -318,11 +324,11 @@ class Recorder:
         return op
 
 
-@dataclass(slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, eq=False):
     """What was begun. Exactly one of `ok`, `fail` and `info` may be told, once."""
 
     _recorder: Recorder
+    process: str
     service: str
     lane: int
     f: str

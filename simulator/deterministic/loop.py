@@ -319,7 +319,8 @@ class SimLoop(Sealed):
     def stop(self) -> None:
         self._stopping = True
 
-    get_debug = staticmethod(bool)  # type: ignore[assignment] # False; every future asks
+    get_debug = staticmethod(bool)  # False; every future asks
+
     def set_debug(self, enabled: bool) -> None:
         """There is nothing to debug in here that is not deterministic already."""
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -51,8 +50,7 @@ class CutOff(LinkFailed):
     """The connection ended in good order, before the answer or in the middle of it."""
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """What a client sends. `payload` is the decoded body; `body` its bytes, where there are any."""
 
     method: str
@@ -60,6 +58,10 @@ class Request:
     payload: object = None
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def _nothing() -> None:
+    """There is no burden yet."""
 
 
 class Receiver(Protocol):
@@ -72,12 +74,13 @@ class Receiver(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Flight:
+class Flight(msgspec.Struct, eq=False):
     """One exchange under way. `answered` is what the client waits for."""
 
     request: Request
     exchange: Exchange
+    key: str
+    """What draws about it are keyed by."""
     verdict: Verdict
     faults: tuple[str, ...]
     answered: asyncio.Future[Answer]
@@ -93,7 +96,7 @@ class Flight:
     server: Answer | None = None
     raw: HttpAnswer | None = None
     at: Process | None = None
-    unburden: Callable[[], None] = field(default=lambda: None)
+    unburden: Callable[[], None] = _nothing
 
 
 class MessageLink:
@@ -137,7 +140,7 @@ class MessageLink:
         exchange = Exchange(self._number(view), view)
         self._tap.on_request(exchange)
         verdict, faults = decide(self.rules, view, self._draw)
-        flight = Flight(request, exchange, verdict, faults, self._loop.create_future())
+        flight = Flight(request, exchange, view.key, verdict, faults, self._loop.create_future())
         self._flights[flight] = None
         if conditions.half_open:
             self._end(flight, None, "the far end has gone")
@@ -338,7 +341,7 @@ class MessageLink:
         takes_s += flow.delay_s + _spread_s(flow, size)
         if flow.jitter_s:
             way = "up" if up else "down"
-            takes_s += flow.jitter_s * self._draw(f"jitter {way} {flight.exchange.request.key}")
+            takes_s += flow.jitter_s * self._draw(f"jitter {way} {flight.key}")
         if flow.limit_bytes is not None:
             self._carried[up] += size
             if self._carried[up] > flow.limit_bytes:
@@ -354,7 +357,7 @@ class MessageLink:
             go_on()
 
     def _takes_s(self, flight: Flight, way: str) -> float:
-        return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.exchange.request.key}")
+        return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.key}")
 
     def _after(self, delay_s: float, do: Callable[[], None]) -> None:
         if delay_s > 0:

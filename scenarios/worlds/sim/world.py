@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict
 from typing import Any, Literal, Protocol
 
 from prometheus_client import CollectorRegistry
@@ -17,6 +16,7 @@ from core.events import Level
 from core.metrics import Metrics
 from core.settings import Policy, Settings
 from scenarios.choices import Choices
+from scenarios.episode import plain
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.notebook import Notebook
@@ -198,12 +198,17 @@ class SimWorld:
             if not answered.done():
                 answered.set_result(told)
 
+        def late() -> None:
+            if not answered.done():
+                answered.set_exception(TimeoutError())
+
         revoke = run.process.at_death(gone)
         self.loop.spawn(run.process, answer())
+        timer = self.loop.call_later(timeout_s, late)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await answered
+            return await answered
         finally:
+            timer.cancel()
             revoke()
 
     async def http(
@@ -365,7 +370,7 @@ class SimWorld:
 
     async def _service(self, run: Run) -> None:
         scenario, name = self.scenario, run.actor
-        policy = Policy.from_mapping(asdict(scenario.policy))
+        policy = Policy.from_mapping(plain(scenario.policy))
         epoch = run.process.epoch
         notebook = Notebook()
         needs = scenario.needs
