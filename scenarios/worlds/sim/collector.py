@@ -7,7 +7,7 @@ import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-EPISODES_MAX = 20
+EPISODES_MAX = 5
 """How many episodes may leave their garbage behind before it is collected."""
 
 

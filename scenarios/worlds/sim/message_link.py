@@ -261,7 +261,7 @@ class MessageLink:
             return
         if isinstance(verdict.answer, Lose):
             self._fall_silent(flight, verdict.answer.how, "the answer was lost")
-        elif verdict.answer == DELIVER:
+        elif verdict.answer is DELIVER or verdict.answer == DELIVER:
             self._travel(flight, False, lambda flight: self._back(flight, answer, raw))
         else:
             delivery = verdict.answer.deliver(raw or http_answer(answer))

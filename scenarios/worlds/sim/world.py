@@ -9,11 +9,8 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Literal, Protocol
 
-from prometheus_client import CollectorRegistry
-
 from chaos.capabilities import Undo
 from core.events import Level
-from core.metrics import Metrics
 from core.settings import Policy, Settings
 from scenarios.choices import Choices
 from scenarios.episode import plain
@@ -26,6 +23,7 @@ from scenarios.worlds.sim.moment import SimClock
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Crossings
 from scenarios.worlds.sim.run import Run
+from scenarios.worlds.sim.silence import SilentMetrics
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
@@ -46,7 +44,7 @@ READY_POLL_S = 0.005
 STOP_S_MAX = 10.0
 KILLED, BUSY, FAILED = -9, 3, 1
 """Exit statuses: as the operating system has them, and as the simulator's processes do."""
-_METRICS: list[Metrics] = []
+METRICS = SilentMetrics()
 
 
 class Wires(Protocol):
@@ -383,7 +381,7 @@ class SimWorld:
             alert_sinks=(notebook,),
             event_stream=notebook,
             log_level=Level.WARNING,
-            metrics=_shared_metrics(),
+            metrics=METRICS,
             clock=self.clock,
             draw=self.choices.numbered(f"{name} {epoch}"),
             new_id=_ids(f"{name}-{epoch}"),
@@ -446,13 +444,6 @@ def _ids(prefix: str) -> Callable[[], str]:
         return f"{prefix}-{count}"
 
     return new_id
-
-
-def _shared_metrics() -> Metrics:
-    """One for all cores of this process: making them costs more than an episode's requests."""
-    if not _METRICS:
-        _METRICS.append(Metrics(CollectorRegistry()))
-    return _METRICS[0]
 
 
 def _wires(fidelity: Fidelity) -> Callable[[SimWorld], Wires]:
