@@ -40,7 +40,7 @@ FIDELITIES: tuple[Fidelity, ...] = ("message", "http", "socket")
 
 START_S, START_JITTER_S = 0.02, 0.1
 """How long a program takes to start, and by how much that varies."""
-READY_POLL_S = 0.005
+READY_POLL_S = 0.02
 STOP_S_MAX = 10.0
 KILLED, BUSY, FAILED = -9, 3, 1
 """Exit statuses: as the operating system has them, and as the simulator's processes do."""
