@@ -271,13 +271,16 @@ class Core:
         )
 
     def _busy(self) -> bool:
-        return bool(self._due() or self._driving or self._in_flux)
+        return bool(self._driving or self._in_flux or self._due())
 
     def _due(self) -> tuple[Intent, ...]:
         """What nobody drives or is about to, and what no outcome on its way to the disk ends."""
+        pending = self.pending()
+        if not pending:
+            return ()
         with self._writing:
             busy = {*self._in_flux.values(), *self._driving}
-        return tuple(intent for intent in self.pending() if intent.ticket not in busy)
+        return tuple(intent for intent in pending if intent.ticket not in busy)
 
     async def _resume(self, intent: Intent) -> bool:
         return (await self._drive(intent, Limits(retries=0))).final

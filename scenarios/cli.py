@@ -1,4 +1,7 @@
-"""The command `dtms-lab`. Each command reads its words, calls what does the work, and tells it."""
+"""The commands of `dtms-lab`, but for those of `loadtests`.
+
+Each command reads its words, calls what does the work, and tells it.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The console entry point."""
+    """What `python -m scenarios` runs."""
     app()
 
 

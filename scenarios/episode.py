@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from random import Random
 
 import msgspec
@@ -229,7 +229,7 @@ class Episode:
         if "broker" in self._scenario.needs:
             await self._until_running("broker")
         # Noted first: a recovery may find the position before the broker's answer is back.
-        self._recorder.note("broker", "execute", asdict(position))
+        self._recorder.note("broker", "execute", position.terms())
         if "broker" in self._scenario.needs:
             body = {
                 "symbol": position.symbol,
@@ -425,8 +425,8 @@ class Episode:
                 "server": self._server.name,
                 "level": self._client.level,
                 "checkers": list(checkers_for(scenario, self._client)),
-                "policy": asdict(self._policy),
-                "bounds": asdict(self._bounds),
+                "policy": plain(self._policy),
+                "bounds": plain(self._bounds),
             },
         )
 
@@ -439,6 +439,11 @@ def checkers_for(scenario: Scenario, client: ClientTarget) -> tuple[str, ...]:
     if client.level == "durable":
         return scenario.checkers
     return tuple(name for name in scenario.checkers if name not in NEED_AUDIT)
+
+
+def plain(settings: Policy | Bounds) -> dict[str, object]:
+    """Their values by name, all of them plain: `asdict` without the copying."""
+    return {field.name: getattr(settings, field.name) for field in fields(settings)}
 
 
 def encode(body: object) -> bytes | None:

@@ -17,7 +17,8 @@ class WireTap:
 
     def on_request(self, exchange: Exchange) -> None:
         request = exchange.request
-        value = {**_about(exchange), "attempt": request.attempt, "payload": request.payload}
+        value = _about(exchange)
+        value["attempt"], value["payload"] = request.attempt, request.payload
         self._open[exchange.number] = self._recorder.invoke("wire", request.op, value)
 
     def on_answer(self, exchange: Exchange, answer: Answer) -> None:
@@ -33,14 +34,15 @@ class WireTap:
 
     def on_end(self, exchange: Exchange, outcome: Outcome) -> None:
         call = self._open.pop(exchange.number)
-        value = {**_about(exchange), "fault": outcome.fault, **_server(outcome.server)}
+        value = _about(exchange)
+        value["fault"] = outcome.fault
+        if outcome.server is not None:
+            value["server_status"] = outcome.server.status
+            value["server_body"] = outcome.server.body
         if outcome.client is not None:
             client = outcome.client
-            value |= {
-                "status": client.status,
-                "body": client.body,
-                "retry_after": _seconds(client.retry_after),
-            }
+            value["status"], value["body"] = client.status, client.body
+            value["retry_after"] = _seconds(client.retry_after)
             call.ok(value)
         elif outcome.reached:
             call.info(value, outcome.why or "no answer was delivered")

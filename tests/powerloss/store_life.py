@@ -50,7 +50,9 @@ def told_after(told: Told, step: Step) -> Told:
 
 
 def made(disk: ForgetfulDisk, path: Path, **given: object) -> SqliteStore:
-    return SqliteStore(path.parent, lambda: NOW, connect=SqliteOn(disk, **{"first": EXCLUSIVE} | given))
+    return SqliteStore(
+        path.parent, lambda: NOW, connect=SqliteOn(disk, **{"first": EXCLUSIVE} | given)
+    )
 
 
 def by_ticket(rows: Sequence[Registration]) -> Told:

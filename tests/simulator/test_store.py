@@ -165,7 +165,9 @@ async def test_a_disk_that_is_full_or_does_not_read_is_no_corrupt_store(
 ) -> None:
     await store.save((row(1),))
     await store.close()
-    troubled = SqliteStore(tmp_path / "data", now, connect=partial(sqlite3.connect, factory=trouble))
+    troubled = SqliteStore(
+        tmp_path / "data", now, connect=partial(sqlite3.connect, factory=trouble)
+    )
     with pytest.raises(StoreFailed, match="disk"):
         await troubled.open()
     assert await reopened(tmp_path) == {1: row(1)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -51,8 +51,7 @@ class CutOff(LinkFailed):
     """The connection ended in good order, before the answer or in the middle of it."""
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """What a client sends. `payload` is the decoded body; `body` its bytes, where there are any."""
 
     method: str
@@ -60,6 +59,10 @@ class Request:
     payload: object = None
     body: bytes | None = None
     headers: tuple[tuple[str, str], ...] = ()
+
+
+def _nothing() -> None:
+    """There is no burden yet."""
 
 
 class Receiver(Protocol):
@@ -72,12 +75,13 @@ class Receiver(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Flight:
+class Flight(msgspec.Struct, eq=False):
     """One exchange under way. `answered` is what the client waits for."""
 
     request: Request
     exchange: Exchange
+    key: str
+    """What draws about it are keyed by."""
     verdict: Verdict
     faults: tuple[str, ...]
     answered: asyncio.Future[Answer]
@@ -93,9 +97,9 @@ class Flight:
     server: Answer | None = None
     raw: HttpAnswer | None = None
     at: Process | None = None
-    unburden: Callable[[], None] = field(default=lambda: None)
+    unburden: Callable[[], None] = _nothing
     """The server's death is nothing to it any more."""
-    leave: Callable[[], None] = field(default=lambda: None)
+    leave: Callable[[], None] = _nothing
     """Nor is the client's."""
 
 
@@ -156,7 +160,7 @@ class MessageLink:
         exchange = Exchange(self._number(view), view)
         self._tap.on_request(exchange)
         verdict, faults = decide(self.rules, view, self._draw)
-        flight = Flight(request, exchange, verdict, faults, self._loop.create_future())
+        flight = Flight(request, exchange, view.key, verdict, faults, self._loop.create_future())
         self._flights[flight] = None
         client = current_process()
         if client is not None:
@@ -306,7 +310,7 @@ class MessageLink:
             return
         if isinstance(verdict.answer, Lose):
             self._fall_silent(flight, verdict.answer.how, "the answer was lost")
-        elif verdict.answer == DELIVER:
+        elif verdict.answer is DELIVER or verdict.answer == DELIVER:
             self._travel(flight, False, lambda flight: self._back(flight, answer, raw))
         else:
             delivery = verdict.answer.deliver(raw or http_answer(answer))
@@ -374,7 +378,7 @@ class MessageLink:
         chance = 0.0
         if flow.jitter_s:
             way = "up" if up else "down"
-            chance = self._draw(f"jitter {way} {flight.exchange.request.key}")
+            chance = self._draw(f"jitter {way} {flight.key}")
         parcel = Parcel(flight, up, self._loop.time() + takes_s, chance, arrive)
         self._parcels[parcel] = None
         self._reckon(parcel)
@@ -406,7 +410,7 @@ class MessageLink:
         parcel.arrive(flight)
 
     def _takes_s(self, flight: Flight, way: str) -> float:
-        return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.exchange.request.key}")
+        return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.key}")
 
     def _after(self, delay_s: float, do: Callable[[], None]) -> None:
         if delay_s > 0:

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict
 from typing import Any, Literal, Protocol
-
-from prometheus_client import CollectorRegistry
 
 from chaos.capabilities import Undo
 from core.events import Level
-from core.metrics import Metrics
 from core.settings import Policy, Settings
 from scenarios.choices import Choices
+from scenarios.episode import plain
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.notebook import Notebook
@@ -27,6 +24,7 @@ from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Crossings
 from scenarios.worlds.sim.run import Run
 from scenarios.worlds.sim.script import Script
+from scenarios.worlds.sim.silence import SilentMetrics
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
@@ -43,11 +41,11 @@ FIDELITIES: tuple[Fidelity, ...] = ("message", "http", "socket")
 
 START_S, START_JITTER_S = 0.02, 0.1
 """How long a program takes to start, and by how much that varies."""
-READY_POLL_S = 0.005
+READY_POLL_S = 0.02
 STOP_S_MAX = 10.0
 KILLED, BUSY, FAILED = -9, 3, 1
 """Exit statuses: as the operating system has them, and as the simulator's processes do."""
-_METRICS: list[Metrics] = []
+METRICS = SilentMetrics()
 
 
 class Wires(Protocol):
@@ -199,12 +197,17 @@ class SimWorld:
             if not answered.done():
                 answered.set_result(told)
 
+        def late() -> None:
+            if not answered.done():
+                answered.set_exception(TimeoutError())
+
         revoke = run.process.at_death(gone)
         self.loop.spawn(run.process, answer())
+        timer = self.loop.call_later(timeout_s, late)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await answered
+            return await answered
         finally:
+            timer.cancel()
             revoke()
 
     async def http(
@@ -370,7 +373,7 @@ class SimWorld:
 
     async def _service(self, run: Run) -> None:
         scenario, name = self.scenario, run.actor
-        policy = Policy.from_mapping(asdict(scenario.policy))
+        policy = Policy.from_mapping(plain(scenario.policy))
         epoch = run.process.epoch
         notebook = Notebook()
         needs = scenario.needs
@@ -383,7 +386,7 @@ class SimWorld:
             alert_sinks=(notebook,),
             event_stream=notebook,
             log_level=Level.WARNING,
-            metrics=_shared_metrics(),
+            metrics=METRICS,
             clock=self.clock,
             draw=_unhurried(self.choices.numbered(f"{name} {epoch}")),
             new_id=_ids(f"{name}-{epoch}"),
@@ -455,13 +458,6 @@ def _ids(prefix: str) -> Callable[[], str]:
         return f"{prefix}-{count}"
 
     return new_id
-
-
-def _shared_metrics() -> Metrics:
-    """One for all cores of this process: making them costs more than an episode's requests."""
-    if not _METRICS:
-        _METRICS.append(Metrics(CollectorRegistry()))
-    return _METRICS[0]
 
 
 def _wires(fidelity: Fidelity) -> Callable[[SimWorld], Wires]:
