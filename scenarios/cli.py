@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from random import SystemRandom
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -20,6 +20,9 @@ from scenarios.run import RunRequest, run_and_report
 from scenarios.saved import check_files
 from scenarios.suites import SCENARIOS, select
 from scenarios.targets.spec import TargetRefused, client_target, server_target
+from scenarios.targets.targets import Targets
+from scenarios.trial import WORLDS, WorldName
+from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 
 SEED_MAX = 2**31
 REPEAT_MAX = 100_000
@@ -45,8 +48,15 @@ def run(
         typer.Argument(metavar="[SUITE or SCENARIO]...", help="What to run; nothing means all."),
     ] = None,
     world: Annotated[
-        str, typer.Option(help="Where: local (real processes on loopback).")
-    ] = "local",
+        str | None,
+        typer.Option(
+            help="sim (one process, virtual time) or local (real processes); nothing means both."
+        ),
+    ] = None,
+    fidelity: Annotated[
+        str | None,
+        typer.Option(help="In sim: message, http or socket; nothing means each in turns."),
+    ] = None,
     client: Annotated[
         str, typer.Option(help="reference, FILE.py:function, module:function or cmd:ARGV.")
     ] = "reference",
@@ -61,8 +71,13 @@ def run(
         typer.Option(min=0, max=SEED_MAX, help="Of the first episode [default: drawn]."),
     ] = None,
     repeat: Annotated[
-        int, typer.Option(min=1, max=REPEAT_MAX, help="How often, each time with the next seed.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=REPEAT_MAX,
+            help="How often, each time with the next seed [default: 18 in sim, 1 in local].",
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=JOBS_MAX, help="Episodes at a time.")] = 6,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results [default: runs/<id>].")
@@ -72,18 +87,16 @@ def run(
     ] = None,
 ) -> None:
     """Run scenarios and judge them from their histories."""
-    if world != "local":
-        refuse(f"there is no world {world!r}; there is: local")
     try:
         request = RunRequest(
             scenarios=select(names or []),
-            client=client_target(client),
-            server=server_target(server),
+            targets=Targets(client_target(client), server_target(server), interpreter(python)),
+            worlds=worlds_named(world),
+            fidelity=fidelity_named(fidelity),
             seed=SystemRandom().randrange(SEED_MAX) if seed is None else seed,
-            repeat=repeat,
+            repeat=1 if repeat is None and seed is not None else repeat,
             jobs=jobs,
             out=out,
-            python=interpreter(python),
         )
         status = run_and_report(request, Console(), Console(stderr=True))
     except (KeyError, TargetRefused, FileExistsError, OSError) as error:
@@ -139,6 +152,28 @@ def doctor() -> None:
         raise typer.Exit(int(ExitStatus.ENVIRONMENT_FAILED))
 
 
+def worlds_named(name: str | None) -> tuple[WorldName, ...]:
+    """The worlds to run in; ends the command for one that there is not."""
+    if name is None:
+        return WORLDS
+    for world in WORLDS:
+        if world == name:
+            return (world,)
+    refuse(f"there is no world {name!r}; there are: {', '.join(WORLDS)}")
+    return None
+
+
+def fidelity_named(name: str | None) -> Fidelity | None:
+    """The fidelity; ends the command for one that there is not."""
+    if name is None:
+        return None
+    for fidelity in FIDELITIES:
+        if fidelity == name:
+            return fidelity
+    refuse(f"there is no fidelity {name!r}; there are: {', '.join(FIDELITIES)}")
+    return None
+
+
 def interpreter(python: Path | None) -> str:
     """The interpreter's path, kept as it was given, so that a virtual environment stays one."""
     if python is None:
@@ -148,7 +183,7 @@ def interpreter(python: Path | None) -> str:
     return str(python.absolute())
 
 
-def refuse(sentence: str) -> None:
+def refuse(sentence: str) -> NoReturn:
     """Says why the words of the command cannot be used, and ends with the usage status."""
     Console(stderr=True, soft_wrap=True).print(f"dtms-lab: {sentence}", markup=False)
     raise typer.Exit(int(ExitStatus.USAGE))

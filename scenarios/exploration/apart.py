@@ -1,5 +1,6 @@
-"""`python -m scenarios.exploration.apart`: one pickled job on standard input, its result on standard
-output. For workers that cannot play a simulation in their own process; see `workers.Apart`.
+"""`python -m scenarios.exploration.apart`: one pickled job on standard input, its result on output.
+
+For workers that cannot play a simulation in their own process; see `workers.Apart`.
 """
 
 from __future__ import annotations

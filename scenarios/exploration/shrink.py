@@ -93,7 +93,7 @@ class Shrinker:
 
         def keep(tickets: Sequence[int]) -> Plan:
             kept = frozenset(tickets)
-            left = tuple(lane for lane in map(lambda lane: _only(lane, kept), lanes) if lane)
+            left = tuple(lane for lane in (_only(lane, kept) for lane in lanes) if lane)
             return replace(self.best.plan, lanes=left)
 
         self._minimise(tuple(tickets_of(lanes)), keep)

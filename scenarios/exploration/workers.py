@@ -46,7 +46,7 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
             "--cluster needs Dask: install dtms-lab with its extra, dtms-lab[cluster]"
         ) from error
     try:
-        client = Client(address, timeout=CONNECT_S_MAX)
+        client: Any = Client(address, timeout=CONNECT_S_MAX)  # type: ignore[no-untyped-call]
     except (OSError, ValueError, TimeoutError) as error:
         raise ClusterRefused(f"--cluster {address}: {error}") from error
     try:
