@@ -132,7 +132,7 @@ class SimWorld:
         self.recorder = recorder
         self.parts = parts
         self.clock = SimClock(loop)
-        self.crossings = Crossings()
+        self.crossings = Crossings(self.now_us)
         self.runs: dict[str, Run] = {}
         self.disks: dict[str, Disk] = {}
         self.wires = _wires(fidelity)(self)
