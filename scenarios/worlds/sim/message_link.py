@@ -57,7 +57,8 @@ class Request(msgspec.Struct, eq=False):
     path: str
     payload: object = None
     body: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """In lower case."""
 
 
 def _nothing() -> None:
