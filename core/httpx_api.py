@@ -13,7 +13,6 @@ import httpx
 from core.errors import NotSent, Unanswered
 from core.port import BODY_BYTES_MAX, UNDECODABLE, UNSENT_SHARE, Answer, retry_after_s
 
-
 URLS_MAX = 4_096
 """How many URLs are remembered: a ticket is looked up again and again, and parsing its URL costs as
 much as the rest of the request."""

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import contextvars
 import heapq
+import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -120,6 +121,7 @@ class SimLoop(Sealed):
         self._timers_set = 0
         self._created = 0
         self._tasks_of: dict[str, int] = {}
+        self._tasks: list[weakref.ref[SimTask]] = []
         self._running = False
         self._stopping = False
         self._closed = False
@@ -308,7 +310,16 @@ class SimLoop(Sealed):
             # Named by its owner: left to itself asyncio counts names over all loops.
             process = PROCESS.get() if context is None else context.get(PROCESS)
             name = "lab" if process is None else process.name
-        return SimTask(coro, loop=self, name=str(name), context=context)
+        task = SimTask(coro, loop=self, name=str(name), context=context)
+        self._tasks.append(weakref.ref(task))
+        return task
+
+    def unfinished(self) -> list[SimTask]:
+        """Every task that has not ended, in the order of creation: `asyncio.all_tasks`, which
+        looks at the tasks of all loops there ever were, at a fraction of the cost."""
+        alive = [task for made in self._tasks if (task := made()) is not None and not task.done()]
+        self._tasks = [weakref.ref(task) for task in alive]
+        return alive
 
     def is_running(self) -> bool:
         return self._running
@@ -351,7 +362,7 @@ class SimLoop(Sealed):
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
-        for task in sorted(asyncio.all_tasks(self), key=hash):
+        for task in self.unfinished():
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             coroutine = cast(Coroutine[Any, Any, Any], task.get_coro())
             with contextlib.suppress(Exception, ProcessKilled):  # the dead may not complain

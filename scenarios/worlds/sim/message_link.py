@@ -195,10 +195,10 @@ class MessageLink:
                 lambda: self._deliver_copy(flight),
             )
 
-        def travel() -> None:
+        if verdict.delay_s > 0:
+            self._after(verdict.delay_s, lambda: self._travel(flight, True, self._arrive))
+        else:
             self._travel(flight, True, self._arrive)
-
-        self._after(verdict.delay_s, travel)
 
     def _arrive(self, flight: Flight) -> None:
         if flight.dead:
@@ -212,10 +212,8 @@ class MessageLink:
         process = flight.at = server.process
         flight.unburden = process.at_death(lambda: self._server_died(flight))
 
-        def take() -> None:
-            server.take(flight.request, lambda answer, raw: self._answered(flight, answer, raw))
-
-        self._loop.call_soon(take, context=process.context.copy())
+        reply = partial(self._answered, flight)
+        self._loop.call_soon(server.take, flight.request, reply, context=process.context.copy())
 
     def _deliver_copy(self, flight: Flight) -> None:
         server = self._server()
@@ -253,7 +251,11 @@ class MessageLink:
         self._tap.on_answer(flight.exchange, answer)
         verdict = flight.verdict
         assert isinstance(verdict, Forward)
-        self._after(verdict.answer_delay_s, lambda: self._hand_back(flight, verdict, answer, raw))
+        if verdict.answer_delay_s > 0:
+            hand_back = partial(self._hand_back, flight, verdict, answer, raw)
+            self._after(verdict.answer_delay_s, hand_back)
+        else:
+            self._hand_back(flight, verdict, answer, raw)
 
     def _hand_back(
         self, flight: Flight, verdict: Forward, answer: Answer, raw: HttpAnswer | None
@@ -263,7 +265,8 @@ class MessageLink:
         if isinstance(verdict.answer, Lose):
             self._fall_silent(flight, verdict.answer.how, "the answer was lost")
         elif verdict.answer is DELIVER or verdict.answer == DELIVER:
-            self._travel(flight, False, lambda flight: self._back(flight, answer, raw))
+            flight.raw = raw
+            self._travel(flight, False, self._back_from_server)
         else:
             delivery = verdict.answer.deliver(raw or http_answer(answer))
             if delivery.answer is None:
@@ -276,6 +279,10 @@ class MessageLink:
                         flight, False, lambda f: self._back(f, Answer.of(changed), changed)
                     ),
                 )
+
+    def _back_from_server(self, flight: Flight) -> None:
+        assert flight.server is not None
+        self._back(flight, flight.server, flight.raw)
 
     def _back(self, flight: Flight, answer: Answer, raw: HttpAnswer | None) -> None:
         if flight.dead or flight.over:
@@ -332,7 +339,7 @@ class MessageLink:
         if flow is not FREE and flow != FREE:
             self._unless_stalled(up, lambda: self._worsened(flight, up, takes_s, arrive))
         else:
-            self._after(takes_s, lambda: arrive(flight))
+            self._loop.call_later(takes_s, arrive, flight, context=_neutral())
 
     def _worsened(
         self, flight: Flight, up: bool, takes_s: float, arrive: Callable[[Flight], None]
