@@ -6,11 +6,17 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 
 import httpx
 
 from core.errors import NotSent, Unanswered
 from core.port import BODY_BYTES_MAX, UNDECODABLE, UNSENT_SHARE, Answer, retry_after_s
+
+URLS_MAX = 4_096
+"""How many URLs are remembered: a ticket is looked up again and again, and parsing its URL costs as
+much as the rest of the request."""
+_ENCODE = json.JSONEncoder(allow_nan=False).encode
 
 
 class HttpxApi:
@@ -27,22 +33,22 @@ class HttpxApi:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._now = now
-        self._enable_url = httpx.URL(f"{api_url}/dtms/trade/enable")
-        self._health_url = httpx.URL(f"{api_url}/dtms/health")
+        self._enable_url = url_of(f"{api_url}/dtms/trade/enable")
+        self._health_url = url_of(f"{api_url}/dtms/health")
         self._trade_url = f"{api_url}/dtms/trade/"
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=keepalive)
         # The transport without the client around it: no redirects, cookies or proxies are wanted,
         # and it costs a fifth less for each request. verify=False: the API is plain HTTP on this
         # host, and a TLS context costs 20 ms.
         self._transport = transport or httpx.AsyncHTTPTransport(limits=limits, verify=False)
-        host = httpx.Request("GET", self._health_url).headers.raw[0]
+        host = (b"Host", self._health_url.netloc)
         key = ((b"X-API-Key", api_key.encode("ascii")),) if api_key else ()
         self._always = (host, *key)
 
     async def enable(
         self, payload: Mapping[str, object], *, timeout_s: float, correlation_id: str
     ) -> Answer:
-        body = json.dumps(payload, allow_nan=False).encode()
+        body = _ENCODE(payload).encode()
         headers = (
             (b"Content-Type", b"application/json"),
             (b"Content-Length", str(len(body)).encode("ascii")),
@@ -52,7 +58,7 @@ class HttpxApi:
 
     async def lookup(self, ticket: int, *, timeout_s: float, correlation_id: str) -> Answer:
         headers = ((b"X-Correlation-ID", correlation_id.encode("ascii")),)
-        url = httpx.URL(f"{self._trade_url}{ticket}")
+        url = url_of(f"{self._trade_url}{ticket}")
         return await self._call("GET", url, headers, b"", timeout_s)
 
     async def health(self, *, timeout_s: float) -> Answer:
@@ -103,6 +109,12 @@ class HttpxApi:
         if "Retry-After" not in response.headers:
             return None
         return retry_after_s(response.headers["Retry-After"], self._now())
+
+
+@lru_cache(URLS_MAX)
+def url_of(text: str) -> httpx.URL:
+    """The URL, parsed once."""
+    return httpx.URL(text)
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -34,7 +34,8 @@ from core.settings import Settings
 from core.sqlite_outbox import SqliteOutbox
 from core.trade import Trade
 
-SETTLE_POLL_S = 0.02
+SETTLE_POLL_S, SETTLE_POLL_S_MAX = 0.02, 0.2
+"""How often it is looked whether nothing is pending: ever more rarely, the longer it takes."""
 
 
 class SystemClock:
@@ -220,9 +221,10 @@ class Core:
 
     async def settle(self, timeout_s: float) -> tuple[Intent, ...]:
         """Waits until nothing is pending, at most `timeout_s`; returns what is."""
-        deadline = self._clock.monotonic() + timeout_s
+        deadline, poll_s = self._clock.monotonic() + timeout_s, SETTLE_POLL_S
         while self._busy() and self._clock.monotonic() < deadline:
-            await self._clock.sleep(SETTLE_POLL_S)
+            await self._clock.sleep(poll_s)
+            poll_s = min(poll_s * 1.25, SETTLE_POLL_S_MAX)
         return self.pending()
 
     async def aclose(self) -> None:

@@ -13,13 +13,13 @@ class WireTap:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._open: dict[int, Invocation] = {}
+        self._open: dict[int, tuple[Invocation, dict[str, object]]] = {}
 
     def on_request(self, exchange: Exchange) -> None:
         request = exchange.request
-        value = _about(exchange)
-        value["attempt"], value["payload"] = request.attempt, request.payload
-        self._open[exchange.number] = self._recorder.invoke("wire", request.op, value)
+        about = _about(exchange)
+        value = {**about, "attempt": request.attempt, "payload": request.payload}
+        self._open[exchange.number] = self._recorder.invoke("wire", request.op, value), about
 
     def on_answer(self, exchange: Exchange, answer: Answer) -> None:
         """What the server said stands in the end of the exchange."""
@@ -33,8 +33,7 @@ class WireTap:
             call.ok({**value, "status": answer.status, "body": answer.body})
 
     def on_end(self, exchange: Exchange, outcome: Outcome) -> None:
-        call = self._open.pop(exchange.number)
-        value = _about(exchange)
+        call, value = self._open.pop(exchange.number)
         value["fault"] = outcome.fault
         if outcome.server is not None:
             value["server_status"] = outcome.server.status

@@ -145,10 +145,7 @@ class LinkTransport(httpx.AsyncBaseTransport):
         timeouts = request.extensions.get("timeout", {})
         connections = self._connections
         body = await request.aread()
-        headers = tuple(
-            (name.decode("latin-1").lower(), value.decode("latin-1"))
-            for name, value in request.headers.raw
-        )
+        headers = tuple((name.lower(), value) for name, value in request.headers.raw)
         told = Request(request.method, request.url.path, decoded(body), body, headers)
         if not await connections.take(timeouts.get("pool") or 5.0):
             raise httpx.PoolTimeout("no connection was to be had in time", request=request)

@@ -58,7 +58,8 @@ class Request(msgspec.Struct, eq=False):
     path: str
     payload: object = None
     body: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """In lower case."""
 
 
 def _nothing() -> None:
@@ -223,10 +224,10 @@ class MessageLink:
     # On the way to the server.
 
     def _forward(self, flight: Flight, verdict: Forward) -> None:
-        def travel() -> None:
+        if verdict.delay_s > 0:
+            self._after(verdict.delay_s, lambda: self._travel(flight, True, self._arrive))
+        else:
             self._travel(flight, True, self._arrive)
-
-        self._after(verdict.delay_s, travel)
 
     def _arrive(self, flight: Flight) -> None:
         if flight.dead:
@@ -240,10 +241,8 @@ class MessageLink:
         process = flight.at = server.process
         flight.unburden = process.at_death(lambda: self._server_died(flight))
 
-        def take() -> None:
-            server.take(flight.request, lambda answer, raw: self._answered(flight, answer, raw))
-
-        self._loop.call_soon(take, context=process.context.copy())
+        reply = partial(self._answered, flight)
+        self._loop.call_soon(server.take, flight.request, reply, context=process.context.copy())
         assert isinstance(flight.verdict, Forward)
         if flight.verdict.copies > 1:
             self._send_copies(flight, flight.verdict)
@@ -301,7 +300,11 @@ class MessageLink:
         self._tap.on_answer(flight.exchange, answer)
         verdict = flight.verdict
         assert isinstance(verdict, Forward)
-        self._after(verdict.answer_delay_s, lambda: self._hand_back(flight, verdict, answer, raw))
+        if verdict.answer_delay_s > 0:
+            hand_back = partial(self._hand_back, flight, verdict, answer, raw)
+            self._after(verdict.answer_delay_s, hand_back)
+        else:
+            self._hand_back(flight, verdict, answer, raw)
 
     def _hand_back(
         self, flight: Flight, verdict: Forward, answer: Answer, raw: HttpAnswer | None
@@ -311,7 +314,8 @@ class MessageLink:
         if isinstance(verdict.answer, Lose):
             self._fall_silent(flight, verdict.answer.how, "the answer was lost")
         elif verdict.answer is DELIVER or verdict.answer == DELIVER:
-            self._travel(flight, False, lambda flight: self._back(flight, answer, raw))
+            flight.raw = raw
+            self._travel(flight, False, self._back_from_server)
         else:
             delivery = verdict.answer.deliver(raw or http_answer(answer))
             if delivery.answer is None:
@@ -319,6 +323,10 @@ class MessageLink:
             else:
                 changed = delivery.answer
                 self._after(delivery.over_s, lambda: self._bring(flight, changed))
+
+    def _back_from_server(self, flight: Flight) -> None:
+        assert flight.server is not None
+        self._back(flight, flight.server, flight.raw)
 
     def _back(self, flight: Flight, answer: Answer, raw: HttpAnswer | None) -> None:
         if flight.dead or flight.over:
@@ -373,7 +381,7 @@ class MessageLink:
         takes_s = self._takes_s(flight, "up" if up else "down")
         flow = conditions.up if up else conditions.down
         if flow is FREE or flow == FREE:
-            self._after(takes_s, lambda: arrive(flight))
+            self._loop.call_later(takes_s, arrive, flight, context=_neutral())
             return
         chance = 0.0
         if flow.jitter_s:
