@@ -15,8 +15,16 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.doctor import examine
+from scenarios.exploration.command import (
+    ExploreRequest,
+    explore_and_report,
+    replay_and_report,
+    sweep_and_report,
+)
+from scenarios.exploration.search import Limits
+from scenarios.exploration.workers import cores
 from scenarios.output import ExitStatus
-from scenarios.run import RunRequest, run_and_report
+from scenarios.run import RunRequest, results_folder, run_and_report
 from scenarios.saved import check_files
 from scenarios.suites import SCENARIOS, select
 from scenarios.targets.spec import TargetRefused, client_target, server_target
@@ -27,6 +35,9 @@ from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 SEED_MAX = 2**31
 REPEAT_MAX = 100_000
 JOBS_MAX = 64
+EXPLORE_S = 60.0
+EXPLORE_S_MAX = 7 * 86_400.0
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 
 app = typer.Typer(
     help="Proves a trade-registration path, or breaks it.",
@@ -105,6 +116,87 @@ def run(
 
 
 @app.command()
+def explore(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCENARIO]...", help="What to explore; nothing means all."),
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(min=1, help="Episodes to play [default: for 60 s].")
+    ] = None,
+    for_s: Annotated[
+        str | None, typer.Option("--for", help="How long, as in 90s, 10m or 2h.")
+    ] = None,
+    fidelity: Annotated[
+        str | None, typer.Option(help="message, http or socket; nothing means each in turns.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=JOBS_MAX, help="Processes [default: a core each].")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDR", help="A Dask scheduler, as tcp://HOST:PORT.")
+    ] = None,
+    client: Annotated[str, typer.Option(help="As for run.")] = "reference",
+    server: Annotated[str, typer.Option(help="As for run.")] = "simulated",
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=SEED_MAX, help="Of the first episode.")
+    ] = None,
+    swarm: Annotated[
+        bool, typer.Option(help="Random faults besides those of the scenario.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results [default: runs/<id>].")
+    ] = None,
+) -> None:
+    """Search the simulation for failures, and make small what fails."""
+    try:
+        request = ExploreRequest(
+            scenarios=select(names or []),
+            targets=Targets(client_target(client), server_target(server)),
+            fidelity=fidelity_named(fidelity),
+            seed=SystemRandom().randrange(SEED_MAX) if seed is None else seed,
+            limits=Limits(runs, seconds_of(for_s) if for_s or not runs else None),
+            workers=workers or cores(),
+            cluster=cluster,
+            out=results_folder(out),
+            swarm=swarm,
+        )
+        status = explore_and_report(request, Console(), Console(stderr=True))
+    except (KeyError, TargetRefused, FileExistsError, OSError) as error:
+        refuse(str(error.args[0]) if isinstance(error, KeyError) else str(error))
+    raise typer.Exit(int(status))
+
+
+@app.command()
+def sweep(
+    fidelity: Annotated[str, typer.Option(help="message, http or socket.")] = "message",
+    nested: Annotated[
+        bool, typer.Option(help="Also die again at every point of the recovery.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the cases [default: runs/<id>].")
+    ] = None,
+) -> None:
+    """Die at every boundary of one registration, on client and server, and recover."""
+    chosen = fidelity_named(fidelity)
+    assert chosen is not None
+    try:
+        folder = results_folder(out)
+    except FileExistsError as error:
+        refuse(str(error))
+    raise typer.Exit(int(sweep_and_report(chosen, nested, folder, Console())))
+
+
+@app.command()
+def replay(
+    cases: Annotated[list[Path], typer.Argument(metavar="CASE...", help="Case files.")],
+) -> None:
+    """Play a failure again: the same digest, or the first operation that differs."""
+    status = replay_and_report(cases, Console(soft_wrap=True), Console(stderr=True))
+    raise typer.Exit(int(status))
+
+
+@app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Saved histories.")],
 ) -> None:
@@ -150,6 +242,20 @@ def doctor() -> None:
     if missing:
         Console(stderr=True).print(f"Missing: {', '.join(missing)}.")
         raise typer.Exit(int(ExitStatus.ENVIRONMENT_FAILED))
+
+
+def seconds_of(text: str | None) -> float:
+    """Seconds of `90s`, `10m`, `2h` or `90`; of nothing, EXPLORE_S. Ends the command for others."""
+    if text is None:
+        return EXPLORE_S
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS_S else (text, "s")
+    try:
+        seconds = float(number) * UNITS_S[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= EXPLORE_S_MAX:
+        refuse(f"--for {text}: must be a time such as 90s, 10m or 2h, at most a week")
+    return seconds
 
 
 def worlds_named(name: str | None) -> tuple[WorldName, ...]:
