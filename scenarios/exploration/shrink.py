@@ -9,18 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from random import Random
 from typing import TypeVar
 
+from chaos.faults import CrashAt
+from chaos.schedule import AfterRequest, Scheduled
 from scenarios.exploration.judged import Judged, judged
 from scenarios.workload import Execute, Lane, Operation, Register
 from scenarios.worlds.sim.play import Decisions, Plan
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimulationError
+from simulator.deterministic.schedule import KINDS
 
-PLAYS_MAX = 600
+PLAYS_MAX = 1_500
 """How many episodes shrinking one failure may play."""
 ROUNDS_MAX = 4
+TRADES_LARGE, FAULTS_LARGE = 3, 2
+"""What is larger than that is tried again, with luck."""
+LUCK = 9
+"""How many other seeds, and other aims, are tried for each step then."""
 
 T = TypeVar("T")
 
@@ -51,6 +59,7 @@ class Shrinker:
     def __init__(self, failing: Judged, checker: str = "", plays_max: int = PLAYS_MAX) -> None:
         self._checker = checker or failing.broken[0]
         self._plays_max = plays_max
+        self._luck = 0
         self.plays = 0
         self.best = failing
 
@@ -58,16 +67,29 @@ class Shrinker:
         """Until nothing can be left out any more, or PLAYS_MAX is reached."""
         self._spell_out()
         self._try(replace(self.best.plan, decisions={}, choices={}))
+        self._keep_only_what_broke()
+        self._rounds()
+        if self._is_large():
+            self._luck = LUCK
+            self._rounds()
+        return Shrunk(self.best, self.plays)
+
+    def _rounds(self) -> None:
         for _round in range(ROUNDS_MAX):
             before = self.best.plan
             self._leave_out_trades()
             self._leave_out_services()
             self._leave_out_faults()
+            self._aim_sooner()
             self._leave_out_decisions()
             self._leave_out_choices()
             if self.best.plan is before:
                 break
-        return Shrunk(self.best, self.plays)
+
+    def _is_large(self) -> bool:
+        plan = self.best.plan
+        trades = len(tickets_of(plan.lanes or ()))
+        return trades > TRADES_LARGE or len(plan.faults or ()) > FAULTS_LARGE
 
     def _spell_out(self) -> None:
         """Says as data what the seed had decided."""
@@ -88,6 +110,19 @@ class Shrinker:
             )
         )
 
+    def _keep_only_what_broke(self) -> None:
+        """Without the trades that the checker does not name. A crash that counts what came before
+        has then less to count, so it is aimed anew."""
+        verdict = self.best.verdicts[self._checker]
+        tickets = frozenset(getattr(verdict, "tickets", ()))
+        lanes = self.best.plan.lanes or ()
+        if not tickets or tickets >= set(tickets_of(lanes)):
+            return
+        left = tuple(kept for lane in lanes if (kept := _only(lane, tickets)) is not None)
+        plan = replace(self.best.plan, lanes=left)
+        if not self._try(plan):
+            any(self._try(aimed) for aimed in _aimed_anew(plan))
+
     def _leave_out_trades(self) -> None:
         lanes = self.best.plan.lanes or ()
 
@@ -96,7 +131,8 @@ class Shrinker:
             left = tuple(lane for lane in (_only(lane, kept) for lane in lanes) if lane)
             return replace(self.best.plan, lanes=left)
 
-        self._minimise(tuple(tickets_of(lanes)), keep)
+        self._minimise(tuple(tickets_of(lanes)), keep, self._try_anyhow)
+        self._keep_only_what_broke()
         lanes = self.best.plan.lanes or ()
         self._minimise(lanes, lambda left: replace(self.best.plan, lanes=tuple(left)))
 
@@ -111,7 +147,16 @@ class Shrinker:
 
     def _leave_out_faults(self) -> None:
         faults = self.best.plan.faults or ()
-        self._minimise(faults, lambda left: replace(self.best.plan, faults=tuple(left)))
+
+        def keep(left: Sequence[Scheduled]) -> Plan:
+            return replace(self.best.plan, faults=tuple(left))
+
+        self._minimise(faults, keep, self._try_anyhow)
+
+    def _aim_sooner(self) -> None:
+        """A fault that comes after the first is easier to follow than one after the eleventh."""
+        tries = list(_aimed_anew(self.best.plan))
+        any(self._try(aimed) for aimed in reversed(tries))
 
     def _leave_out_decisions(self) -> None:
         flat = [
@@ -133,21 +178,44 @@ class Shrinker:
 
         self._minimise(items, keep)
 
-    def _minimise(self, items: Sequence[T], plan_of: Callable[[Sequence[T]], Plan]) -> None:
+    def _minimise(
+        self,
+        items: Sequence[T],
+        plan_of: Callable[[Sequence[T]], Plan],
+        attempt: Callable[[Plan], bool] | None = None,
+    ) -> None:
         """ddmin: drops ever smaller pieces for as long as it still fails."""
+        attempt = attempt or self._try
         left = list(items)
-        if left and self._try(plan_of([])):
+        if left and attempt(plan_of([])):
             return
         pieces = 2
         while len(left) >= 2 and self.plays < self._plays_max:
             for rest in _without_a_piece(left, pieces):
-                if self._try(plan_of(rest)):
+                if attempt(plan_of(rest)):
                     left, pieces = rest, max(2, pieces - 1)
                     break
             else:
                 if pieces >= len(left):
                     return
                 pieces = min(len(left), pieces * 2)
+
+    def _try_anyhow(self, plan: Plan) -> bool:
+        """As `_try`; with luck, also with crashes aimed anew, and as other seeds would play it: a
+        smaller plan may need another schedule than the larger one did."""
+        if self._try(plan):
+            return True
+        if not self._luck:
+            return False
+        if any(self._try(aimed) for aimed in islice(_aimed_anew(plan), self._luck)):
+            return True
+        for number in range(self._luck):
+            seed, schedule = plan.seed + number, KINDS[number % len(KINDS)]
+            other = replace(plan, seed=seed, schedule=schedule, decisions=None, choices=None)
+            if self._try(other):
+                self._spell_out()
+                return True
+        return False
 
     def _try(self, plan: Plan) -> bool:
         """Whether the plan fails in the same way; then it is the best so far."""
@@ -163,6 +231,36 @@ class Shrinker:
             return False
         self.best = outcome
         return True
+
+
+def _aimed_anew(plan: Plan) -> Iterator[Plan]:
+    """The plan with each crash that counts, alone and then all of them, counting less."""
+    faults = plan.faults or ()
+    counted = [number for number, fault in enumerate(faults) if _count(fault) > 0]
+    for less in range(1, max((_count(faults[n]) for n in counted), default=0) + 1):
+        for chosen in (*((number,) for number in counted), tuple(counted)):
+            if all(_count(faults[number]) >= less for number in chosen):
+                yield replace(
+                    plan,
+                    faults=tuple(
+                        _counting_less(fault, less) if number in chosen else fault
+                        for number, fault in enumerate(faults)
+                    ),
+                )
+
+
+def _count(scheduled: Scheduled) -> int:
+    """What comes before the fault happens, where it counts something."""
+    if isinstance(scheduled, AfterRequest):
+        return scheduled.n - 1
+    return scheduled.fault.nth if isinstance(scheduled.fault, CrashAt) else 0
+
+
+def _counting_less(scheduled: Scheduled, less: int) -> Scheduled:
+    if isinstance(scheduled, AfterRequest):
+        return replace(scheduled, n=scheduled.n - less)
+    assert isinstance(scheduled.fault, CrashAt)
+    return replace(scheduled, fault=replace(scheduled.fault, nth=scheduled.fault.nth - less))
 
 
 def tickets_of(lanes: Sequence[Lane]) -> dict[int, None]:

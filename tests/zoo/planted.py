@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from core.breaker import Breaker, State
 from core.outbox import Intent
-from core.outcome import Outcome, Pending, Registered, Rejected
+from core.outcome import Outcome, Pending, Rejected
 from core.production import Core
 from core.registrar import Limits
 from core.trade import Trade
@@ -22,10 +21,9 @@ from scenarios.worlds.sim.service import SimService
 from simulator.deterministic.disk import File
 from simulator.deterministic.store import DiskStore
 from simulator.engine import Enabled, Engine
-from simulator.ledger import Already, Conflict, Registration, registration_of
+from simulator.ledger import Already, Conflict, registration_of
 from simulator.messages import Messages, Reply, refusal
 from simulator.persistence import StoreFailed
-from simulator.recovery import Recovered
 from simulator.request import EnableRequest, Problem
 
 
@@ -109,7 +107,7 @@ class ForgetsWhoItKnew(Engine):
 class OpenForEver(Breaker):
     """Never lets a probe through."""
 
-    def state(self, now: float) -> State:  # noqa: ARG002
+    def state(self, now: float) -> State:
         return self._state
 
 
