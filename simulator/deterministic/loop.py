@@ -133,7 +133,6 @@ class SimLoop(Sealed):
         self._created = 0
         self._tasks_of: dict[str, int] = {}
         self._buried: dict[Process, tuple[SimTask, ...]] = {}
-        self._main: asyncio.Future[Any] | None = None
         self._left: list[SimTask] = []
         self._made: list[weakref.ref[SimTask]] = []
         self._running = False
@@ -152,7 +151,6 @@ class SimLoop(Sealed):
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         main = asyncio.ensure_future(cast(Awaitable[T], future), loop=self)
-        self._main = main
         main.add_done_callback(self._end)
         self._running = True
         hooks, collects = sys.get_asyncgen_hooks(), gc.isenabled()
@@ -202,7 +200,6 @@ class SimLoop(Sealed):
                 continue
             self.steps += 1
             if self.steps > budget:
-                self._make_ready(handle)  # whose task is still to be closed
                 raise BudgetSpent(f"{budget} callbacks, at {self._now_s:.3f} s of virtual time")
             try:
                 handle.context.run(handle.callback, *handle.args)

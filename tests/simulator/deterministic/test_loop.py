@@ -109,14 +109,16 @@ def test_a_timer_cancelled_by_one_of_the_same_moment_does_not_run(sim) -> None:
     assert ran == []
 
 
-def test_waiting_for_a_cancelled_timer_takes_no_time(sim) -> None:
+def test_time_does_not_pass_for_a_cancelled_timer(sim) -> None:
     loop = sim()
 
     async def main() -> None:
-        loop.call_later(100, print).cancel()
         await asyncio.sleep(1)
+        loop.call_later(100, print).cancel()
+        await asyncio.Event().wait()
 
-    loop.run(main())
+    with pytest.raises(Deadlock):
+        loop.run(main())
     assert loop.time() == 1.0
 
 
@@ -214,6 +216,18 @@ def test_threads_are_run_here_and_now(run) -> None:
     assert run(main()) == [6, "raised"]
 
 
+def test_what_a_thread_raises_is_raised_where_it_is_awaited(sim) -> None:
+    loop = sim()
+
+    async def main() -> str:
+        future = loop.run_in_executor(None, int, "none")
+        with pytest.raises(ValueError, match="none"):
+            await future
+        return "went on"
+
+    assert loop.run(main()) == "went on"
+
+
 def test_a_deadlock_is_raised_at_once_and_names_who_waits_at_which_line(sim) -> None:
     loop = sim()
 
@@ -252,8 +266,30 @@ def test_a_deadlock_names_a_few_and_counts_the_rest(sim) -> None:
     async def main() -> None:
         await asyncio.gather(*(asyncio.Event().wait() for _n in range(20)))
 
-    with pytest.raises(Deadlock, match="and 9 more"):
+    with pytest.raises(Deadlock, match="and 9 more") as caught:
         sim().run(main())
+    assert str(caught.value).count(";") == 12
+
+
+def test_who_waits_in_vain_is_ended_by_close_and_not_before(sim) -> None:
+    loop, ended = sim(), []
+
+    async def forever() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(True)
+
+    async def main() -> None:
+        loop.create_task(forever())
+        await asyncio.Event().wait()
+
+    with pytest.raises(Deadlock):
+        loop.run(main())
+    gc.collect()
+    assert ended == []
+    loop.close()
+    assert ended == [True]
 
 
 def test_a_run_may_take_so_many_steps(sim) -> None:
@@ -261,9 +297,13 @@ def test_a_run_may_take_so_many_steps(sim) -> None:
         for _turn in range(1_000_000):
             await asyncio.sleep(0)
 
+    async def main() -> None:
+        loop.create_task(spin())
+        await asyncio.Event().wait()
+
     loop = sim(steps_max=1_000)
     with pytest.raises(BudgetSpent, match="1000 callbacks"):
-        loop.run(spin())
+        loop.run(main())
     assert loop.steps == 1_001
 
 

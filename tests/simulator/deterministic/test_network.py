@@ -182,6 +182,19 @@ def test_a_piece_takes_a_quiet_networks_time_and_a_jitter_is_asked_by_name(net) 
     ]
 
 
+def test_no_piece_arrives_before_it_is_due_nor_before_the_one_ahead_of_it(net) -> None:
+    pair = Pair(net(lambda key: 0.9 if key.endswith("up 1") else 0.0))
+
+    async def script() -> None:
+        pair.client.transport.write(b"late")
+        pair.client.transport.write(b"early")
+        await asyncio.sleep(2 * LATENCY_S)
+        assert pair.server.got == b""
+
+    play(pair, script)
+    assert pair.server.got == b"lateearly"
+
+
 def test_connections_of_others_do_not_change_the_name_of_ones_own(net) -> None:
     keys = []
 
@@ -473,6 +486,19 @@ def test_who_does_not_read_is_given_nothing_until_it_does(pair) -> None:
         assert pair.server.told == ["made"]
         pair.server.transport.resume_reading()
         assert pair.server.transport.is_reading()
+
+    play(pair, script)
+    assert pair.server.got == b"x"
+
+
+def test_who_stops_reading_at_the_moment_of_an_arrival_is_given_nothing(pair) -> None:
+    async def script() -> None:
+        now_s = pair.loop.time()
+        pair.client.transport.write(b"x")
+        pair.loop.call_at(now_s + LATENCY_S, pair.server.transport.pause_reading)
+        await asyncio.sleep(1)
+        assert pair.server.told == ["made"]
+        pair.server.transport.resume_reading()
 
     play(pair, script)
     assert pair.server.got == b"x"

@@ -138,6 +138,7 @@ def test_a_process_killed_while_it_is_paused_stays_dead(sim) -> None:
         bot.die()
         loop.resume(bot)
         assert not bot.alive
+        assert bot.parked == []
         await asyncio.sleep(1)
 
     loop.run(main())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -26,7 +27,7 @@ from chaos.faults import (
     Truncate,
     WrongEcho,
 )
-from scenarios.worlds.sim.message_link import LATENCY_S
+from scenarios.worlds.sim.message_link import LATENCY_S, Request
 from simulator.deterministic.process import Process
 
 LINK = "bot->dtms"
@@ -201,6 +202,22 @@ def test_the_failure_of_a_dead_clients_exchange_is_nobodys(lane) -> None:
         lane.server.process.die()
 
     lane.play(script)
+    assert about(lane.outcome) == (True, False, False, None)
+
+
+def test_the_failure_of_an_exchange_that_was_given_up_is_nobodys(lane) -> None:
+    lane.server.after_s = 10.0
+
+    async def script() -> None:
+        flight = lane.link.send(Request("GET", "/dtms/health"))
+        await asyncio.sleep(1)
+        lane.link.give_up(flight)
+        lane.server.process.die()
+        del flight
+
+    lane.play(script)
+    gc.collect()
+    assert lane.loop.unhandled == []
     assert about(lane.outcome) == (True, False, False, None)
 
 
@@ -671,6 +688,30 @@ def test_behind_a_half_open_connection_nobody_is_there(lane) -> None:
     assert about(first) == (True, False, False, "half-open")
     assert about(second) == (False, False, False, "half-open")
     assert about(third) == (True, True, True, None)
+
+
+def test_what_is_on_its_way_when_the_far_end_goes_does_not_arrive(lane) -> None:
+    async def script() -> object:
+        asking = asyncio.ensure_future(lane.ask())
+        await asyncio.sleep(LATENCY_S / 2)
+        await lane.inflict(HalfOpen(LINK))
+        return await asking
+
+    assert lane.play(script) == "silence"
+    assert lane.server.got == []
+    assert about(lane.outcome) == (False, False, False, "half-open")
+
+
+def test_a_connection_whose_far_end_has_gone_stays_silent_whatever_else_is_wrong(lane) -> None:
+    async def script() -> object:
+        await lane.inflict(Latency(LINK, 1_000, direction="up"))
+        await lane.inflict(Limit(LINK, 0, direction="up"))
+        asking = asyncio.ensure_future(lane.ask())
+        await asyncio.sleep(0.5)
+        await lane.inflict(HalfOpen(LINK))
+        return await asking
+
+    assert lane.play(script) == "silence"
 
 
 @pytest.mark.parametrize(
