@@ -88,19 +88,38 @@ class Down:
 def down(history: History, actor: str) -> tuple[Down, ...]:
     """When the actor was not running, or was stopped by a signal.
 
-    A kill counts from the moment the process was seen to have ended: until then it may answer.
+    A kill counts from the moment the process was seen to have ended: until then it may answer. A
+    pause ends with the process at the latest: the next one is not stopped.
     """
-    return tuple(
-        _stretches(
-            told(history, "exited", actor),
-            told(history, "start", actor),
-        )
-    ) + tuple(_stretches(told(history, "pause", actor), told(history, "resume", actor)))
+    exits = told(history, "exited", actor)
+    over = sorted((*told(history, "resume", actor), *exits), key=lambda op: op.index)
+    return (
+        *_stretches(exits, told(history, "start", actor)),
+        *_stretches(told(history, "pause", actor), tuple(over)),
+    )
 
 
 def _stretches(begins: tuple[Op, ...], ends: tuple[Op, ...]) -> Iterator[Down]:
     for begin in begins:
         yield Down(begin, next((end for end in ends if end.index > begin.index), None))
+
+
+CRASHES = frozenset({"crash-at", "server-fault"})
+"""Faults by which an actor may end with nobody killing it."""
+
+
+def ended_by_lab(history: History, exited: Op, actor: str) -> bool:
+    """Whether the actor's end is the lab's doing: it was killed or stopped since it was started, or
+    a fault that makes it crash had been inflicted."""
+    starts = (op.index for op in told(history, "start", actor) if op.index < exited.index)
+    since = max(starts, default=-1)
+    ends = (*told(history, "kill", actor), *told(history, "stop", actor))
+    if any(since < op.index < exited.index for op in ends):
+        return True
+    return any(
+        op.index < exited.index and op.get("actor") == actor and op.get("fault") in CRASHES
+        for op in history.notes("inflict", "nemesis")
+    )
 
 
 @dataclass(frozen=True, slots=True)

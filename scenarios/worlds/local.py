@@ -146,8 +146,8 @@ class LocalWorld:
 
     async def _start(self, actor: str) -> None:
         if self.running(actor):
-            if actor in self._processes:
-                self._processes[actor].resume()
+            if actor in self._processes and self._processes[actor].paused:
+                self.resume(actor)
             return
         process = ActorProcess(
             actor,

@@ -115,6 +115,11 @@ class ActorProcess:
         self._signal(signal.SIGSTOP)
         self._paused = True
 
+    @property
+    def paused(self) -> bool:
+        """Whether it was stopped by a signal, and not resumed."""
+        return self._paused
+
     def resume(self) -> None:
         """SIGCONT; nothing happens where it was not paused."""
         if self._paused:

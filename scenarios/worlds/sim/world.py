@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, Literal, Protocol
 
 from chaos.capabilities import Undo
@@ -29,7 +30,7 @@ from scenarios.worlds.world import ActorGone, EnvironmentFailed
 from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
 from simulator.deterministic.loop import SimLoop
-from simulator.deterministic.process import NEUTRAL, Process, current_process
+from simulator.deterministic.process import NEUTRAL, Life, Process, current_process
 from simulator.engine import Engine
 from simulator.lab import Lab
 from simulator.log import Log
@@ -46,6 +47,8 @@ STOP_S_MAX = 10.0
 KILLED, BUSY, FAILED = -9, 3, 1
 """Exit statuses: as the operating system has them, and as the simulator's processes do."""
 METRICS = SilentMetrics()
+Live = Callable[[Run], Coroutine[Any, Any, None]]
+"""What an actor does once it has started."""
 
 
 class Wires(Protocol):
@@ -164,7 +167,8 @@ class SimWorld:
 
     async def start(self, actor: str) -> None:
         if self.running(actor):
-            self.loop.resume(self.runs[actor].process)
+            if self.runs[actor].process.life is Life.PAUSED:
+                self.resume(actor)
             return
         self.runs[actor] = self._launch(actor, actor)
 
@@ -315,23 +319,24 @@ class SimWorld:
         process = Process(name, epoch)
         run = Run(name, process)
         self.recorder.note("world", "start", {"actor": name})
+        live: Live
         match actor:
             case "dtms":
-                body = self._dtms(run)
+                live = self._dtms
             case "broker":
-                body = self._plain(run, self.broker.request)
+                live = partial(self._plain, answer=self.broker.request)
             case "main-api":
                 main_api = MainApi(self.owners, self.wires.dtms_of_main_api())
-                body = self._plain(run, main_api.request)
+                live = partial(self._plain, answer=main_api.request)
             case _:
-                body = self._service(run)
-        self.loop.spawn(process, self._boot(run, body))
+                live = self._service
+        self.loop.spawn(process, self._boot(run, live))
         return run
 
-    async def _boot(self, run: Run, body: Coroutine[Any, Any, None]) -> None:
+    async def _boot(self, run: Run, live: Live) -> None:
         name = f"start {run.actor} {run.process.epoch}"
         await asyncio.sleep(START_S + START_JITTER_S * self.choices(name))
-        await body
+        await live(run)
 
     async def _dtms(self, run: Run) -> None:
         """In the order of `python -m simulator`: the port first, then everything else."""

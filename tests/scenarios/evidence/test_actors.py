@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from scenarios.evidence.actors import Cut, cuts
+from scenarios.evidence.actors import Cut, cuts, down
 
 REFUSE = '{"fault": "refuse", "link": "bot->dtms"}'
 
@@ -35,3 +35,20 @@ def test_cuts_end_with_the_next_start_and_the_same_faults_undo(history):
     )
     assert cuts(told, "bot")[1:] == (Cut(2_000_000, 3_000_000), Cut(4_000_000, 6_000_000))
     assert len(cuts(told, "desktop")) == 2
+
+
+def test_a_pause_ends_with_the_process_if_nobody_resumes_it(history):
+    told = history(
+        """
+        0s world ok start dtms
+        1s world ok pause dtms
+        2s world ok exited dtms
+        3s world ok start dtms
+        4s world ok pause dtms
+        5s world ok resume dtms
+        """
+    )
+    places = sorted(
+        (gone.after.time_us, gone.until and gone.until.time_us) for gone in down(told, "dtms")
+    )
+    assert places == [(1_000_000, 2_000_000), (2_000_000, 3_000_000), (4_000_000, 5_000_000)]
