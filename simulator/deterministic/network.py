@@ -35,6 +35,11 @@ READ_BYTES_MAX = 256 * 1024
 
 Jitter = Callable[[str], float]
 """A number in [0, 1) for a named decision; 0 is benign."""
+Crossed = Callable[[str, str], None]
+"""Hears who has come to which point; the process may be killed in it."""
+CALLER = ("send", "sent", "received")
+CALLED = ("answer", "answered", "receive")
+"""What a process passes: before and after it sends a piece, and before it reads one."""
 
 
 class Clockwork(Protocol):
@@ -70,6 +75,8 @@ class Network:
 
     def __init__(self, loop: Clockwork, jitter: Jitter = no_jitter) -> None:
         self.loop = loop
+        self.crossed: Crossed | None = None
+        """Hears of every piece that a process sends or reads."""
         self._jitter = jitter
         self._listeners: dict[int, SimServer] = {}
         self._next_port = EPHEMERAL_FIRST
@@ -112,6 +119,7 @@ class Network:
         if sock is not None and sock.end is not None:
             end = sock.end
             assert isinstance(end, End)
+            sock.end_unread = None
         else:
             end = await self._dial(int(port or 0))
         protocol = protocol_factory()
@@ -120,7 +128,8 @@ class Network:
 
     async def connect_socket(self, sock: SimSocket, address: tuple[str, int]) -> None:
         """Connects a socket that somebody made; what is to read it is attached later."""
-        sock.end = await self._dial(int(address[1]), sock)
+        end = sock.end = await self._dial(int(address[1]), sock)
+        sock.end_unread = end.killed
 
     def resolve(self, host: object, port: object, **_options: object) -> list[Any]:
         """Names of this host; there is no other. Raises `socket.gaierror`."""
@@ -164,9 +173,10 @@ class Network:
             if server is None:
                 loop.call_at(due, _settle, answered, None, context=NEUTRAL.copy())
                 return
-            near = End(self, f"{name} up", context, caller, sock or SimSocket())
+            near = End(self, f"{name} up", context, caller, sock or SimSocket(), CALLER)
             near.sock.name_ends(self.free_port(), port)
-            far = End(self, f"{name} down", server.context, server.process, SimSocket())
+            far = End(self, f"{name} down", server.context, server.process, SimSocket(), CALLED)
+            far.queued = True
             far.sock.name_ends(port, near.sock.port)
             near.peer, far.peer = far, near
             server.accept(far)
@@ -207,6 +217,10 @@ class SimServer(asyncio.AbstractServer):
         self._network.loop.call_soon(self._take, end, context=self.context.copy())
 
     def _take(self, end: End) -> None:
+        if not self._serving:
+            end.killed()  # closed over the head of who waited to be let in
+            return
+        end.queued = False
         end.attach(self._factory())
 
     def close(self) -> None:
@@ -246,11 +260,16 @@ class End:
         context: contextvars.Context,
         process: Process | None,
         sock: SimSocket,
+        points: tuple[str, str, str],
     ) -> None:
         self.network = network
         self.name = name
         self.context = context
         self.sock = sock
+        self.queued = False
+        """It waits to be accepted."""
+        self._process = process
+        self._before, self._after, self._comes = points
         self.peer: End | None = None
         self.transport = SimTransport(self)
         self.protocol: Any = None
@@ -285,6 +304,14 @@ class End:
     # Sending.
 
     def send(self, data: bytes) -> None:
+        if self._process is None or self.network.crossed is None:
+            self._send(data)
+            return
+        self.network.crossed(self._process.name, self._before)
+        self._send(data)
+        self.network.crossed(self._process.name, self._after)
+
+    def _send(self, data: bytes) -> None:
         if not self.outbox and self._carried() + len(data) <= WINDOW_BYTES:
             self._launch(data)
             return
@@ -373,6 +400,8 @@ class End:
             self.unread -= len(piece)
             if self.peer is not None:
                 self.peer._flush()
+            if self._process is not None and self.network.crossed is not None:
+                self.network.crossed(self._process.name, self._comes)
             self.protocol.data_received(piece)
         elif piece is None:
             self.ended = True
@@ -402,13 +431,13 @@ class End:
 
     def killed(self) -> None:
         """What the kernel does with a socket that nobody holds any more: an end in good order, or
-        a reset where something came that was never read."""
+        a reset where something came that was never read, or where it was never accepted."""
         if self.closed:
             return
         self.closed = True
         self.sock.closed = True
         self._spare()
-        if self.inbox or self.sock.lingers_not:
+        if self.inbox or self.queued or self.sock.lingers_not:
             self.reset_peer()
         else:
             self.finish()

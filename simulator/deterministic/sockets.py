@@ -7,15 +7,17 @@ readable, and one that always is.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import struct
 from collections.abc import Callable
 from functools import cache
-from typing import NoReturn
+from typing import Any, NoReturn
 
-from simulator.deterministic.real import refuse
+from simulator.deterministic.real import Sealed, refuse
 
+REAL = socket.socket
 LINGER = struct.Struct("ii")
 
 
@@ -29,7 +31,15 @@ def _pipes() -> tuple[int, int]:
 
 
 class SimSocket:
-    """Stands in for `socket.socket` where simulated code makes or holds one."""
+    """Stands in for `socket.socket` where simulated code makes or holds one.
+
+    Where it has that name, for the length of a run, other threads still get real ones from it.
+    """
+
+    def __new__(cls, *args: Any, **named: Any) -> Any:
+        if not isinstance(asyncio._get_running_loop(), Sealed):
+            return REAL(*args, **named)
+        return super().__new__(cls)
 
     def __init__(
         self,
@@ -42,6 +52,8 @@ class SimSocket:
         self.type = type
         self.proto = proto
         self.end: object = None
+        self.end_unread: Callable[[], None] | None = None
+        """Ends the connection of a socket that is closed before anybody reads from it."""
         self.port = 0
         self.closed = False
         self.lingers_not = False
@@ -99,6 +111,8 @@ class SimSocket:
 
     def close(self) -> None:
         self.closed = True
+        if self.end_unread is not None:
+            self.end_unread()
 
     def detach(self) -> int:
         return -1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from chaos.schedule import Scheduled
@@ -12,11 +13,13 @@ from scenarios.history import History, Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import ClientTarget, ReferenceClient, ServerTarget, SimulatedServer
 from scenarios.workload import Lane
+from scenarios.worlds.sim.moment import BEGINNING
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Reached
 from scenarios.worlds.sim.world import Fidelity, SimWorld
 from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
+from simulator.deterministic.stand_ins import stand_ins
 
 Decisions = Mapping[str, Mapping[int, int]]
 """Of a schedule: by process and callback, how many places it is put back."""
@@ -97,10 +100,12 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
         finally:
             await world.aclose()
 
-    try:
+    with ExitStack() as run:
+        if plan.fidelity == "socket":
+            run.enter_context(stand_ins(loop, seed=plan.seed, beginning_s=BEGINNING.timestamp()))
+            run.enter_context(world.guard.watching())
+        run.callback(loop.close)
         loop.run(episode())
-    finally:
-        loop.close()
     return Played(
         recorder.history(),
         loop.steps,

@@ -29,6 +29,7 @@ from scenarios.worlds.sim.run import Run
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
+from simulator.deterministic.guard import Guard
 from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.process import NEUTRAL, Process, current_process
 from simulator.engine import Engine
@@ -134,6 +135,7 @@ class SimWorld:
         self.parts = parts
         self.clock = SimClock(loop)
         self.crossings = Crossings()
+        self.guard = Guard()
         self.runs: dict[str, Run] = {}
         self.disks: dict[str, Disk] = {}
         self.wires = _wires(fidelity)(self)
@@ -459,13 +461,9 @@ def _wires(fidelity: Fidelity) -> Callable[[SimWorld], Wires]:
         case "http":
             return HttpWires
         case "socket":
-            # Not there yet.
-            from scenarios.worlds.sim.socket_wires import (  # type: ignore[import-untyped]
-                SocketWires,
-            )
+            from scenarios.worlds.sim.socket_wires import SocketWires
 
-            wires: Callable[[SimWorld], Wires] = SocketWires
-            return wires
+            return SocketWires
 
 
 __all__ = ["FIDELITIES", "Fidelity", "SimWorld", "Undo", "Wires"]
