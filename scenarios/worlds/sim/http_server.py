@@ -11,10 +11,12 @@ from typing import Any, Literal
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from simulator.deterministic.process import current_process
 from simulator.serving import SHUTDOWN_S_MAX
 
 QUIET = logging.Logger("uvicorn in a simulation", logging.CRITICAL + 1)
 """Whatever a server has to say stands in the history."""
+logging.getLogger("uvicorn.error").addFilter(lambda _record: current_process() is None)
 
 
 class QuietProtocol(HttpToolsProtocol):

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from chaos.capabilities import Links, Requests
 from chaos.proxy import FaultProxy
-from core.aiohttp_api import AiohttpApi
-from core.httpx_api import HttpxApi
 from core.settings import Policy, Settings
 from scenarios.targets.trading import over_http
 from scenarios.worlds.sim.direct import exchange
@@ -68,18 +66,21 @@ class SocketWires:
         return Settings(port=self._proxy.port(f"{service}->dtms"), policy=policy)
 
     def ask(self, service: str, target: str) -> Any:
-        link = f"{service}->{target}"
+        return over_http(self.url(service, target))
+
+    def url(self, asker: str, target: str) -> str:
+        link = f"{asker}->{target}"
         laid = link in self._proxy.carriers
-        return over_http(_url(self._proxy.port(link) if laid else PORTS[target]))
+        return _url(self._proxy.port(link) if laid else PORTS[target])
 
     def broker_of_dtms(self) -> HttpBroker:
-        return HttpBroker(_url(PORTS["broker"]))
+        return HttpBroker(self.url("dtms", "broker"))
 
     def registry_of_dtms(self) -> HttpRegistry:
-        return HttpRegistry(_url(PORTS["main-api"]))
+        return HttpRegistry(self.url("dtms", "main-api"))
 
     def dtms_of_main_api(self) -> HttpDtms:
-        return HttpDtms(_url(PORTS["dtms"]))
+        return HttpDtms(self.url("main-api", "dtms"))
 
     async def open_port(self, run: Run) -> bool:
         return not self._network.is_listening(_port(run))
@@ -104,6 +105,11 @@ class SocketWires:
 
     async def serve_plain(self, run: Run, answer: Any) -> None:
         server = HttpServer(make_app(answer, TOKEN), _port(run))
+        await server.start()
+        run.stop = server.stop
+
+    async def serve_app(self, run: Run, app: Any) -> None:
+        server = HttpServer(app, _port(run), lifespan="auto", graceful_s=None)
         await server.start()
         run.stop = server.stop
 
