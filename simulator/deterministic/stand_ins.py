@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
+import importlib.util
 import itertools
 import os
 import random
@@ -58,6 +60,7 @@ def stand_ins(
         # No stream of the network is encrypted, and reading certificates takes 20 ms.
         _replace(undo, ssl.SSLContext, "load_verify_locations", _load_none)
         _number_objects(undo)
+        _miss_at_once(undo)
         yield
 
 
@@ -142,13 +145,20 @@ def _collect_later(undo: ExitStack) -> None:
         undo.callback(gc.enable)
 
 
+def _miss_at_once(undo: ExitStack) -> None:
+    """httpcore looks for this package at each request; where it is missing, on the disk."""
+    if "sniffio" not in sys.modules and importlib.util.find_spec("sniffio") is None:
+        sys.modules["sniffio"] = None  # type: ignore[assignment]
+        undo.callback(sys.modules.pop, "sniffio", None)
+
+
 def _number_objects(undo: ExitStack) -> None:
     global _numbers
     _numbers = itertools.count()
     for module_name, class_name in HASHED_BY_ADDRESS:
-        module = sys.modules.get(module_name)
-        if module is not None:
-            _replace(undo, module, class_name, _numbered(getattr(module, class_name)))
+        # Imported now: in the middle of the first run it would be too late for that run.
+        module = importlib.import_module(module_name)
+        _replace(undo, module, class_name, _numbered(getattr(module, class_name)))
 
 
 @cache

@@ -77,6 +77,12 @@ class HttpServer:
         the port is busy, as uvicorn does."""
         await self._server.startup()
 
+    @property
+    def port(self) -> int:
+        """Where it listens, once it is started."""
+        number: int = self._server.servers[0].sockets[0].getsockname()[1]
+        return number
+
     async def stop(self) -> None:
         """Stops listening, finishes what is open, and ends the application."""
         await self._server.shutdown()
