@@ -361,6 +361,7 @@ class SimLoop(Sealed):
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
+        self.network = None
 
     async def shutdown_asyncgens(self) -> None:
         """Asynchronous generators end with their tasks."""

@@ -179,8 +179,9 @@ class Network:
             far.queued = True
             far.sock.name_ends(port, near.sock.port)
             near.peer, far.peer = far, near
-            server.accept(far)
             loop.call_at(due, _settle, answered, near, context=NEUTRAL.copy())
+            # The server hears of it once the caller has acknowledged, and may have sent already.
+            loop.call_at(due + LATENCY_S, server.accept, far, context=NEUTRAL.copy())
 
         loop.call_at(loop.time() + self.takes_s(f"{name} call"), knock, context=NEUTRAL.copy())
         end: End | None = await answered

@@ -139,10 +139,13 @@ def _seed_random(undo: ExitStack, seed: int) -> None:
 
 
 def _collect_later(undo: ExitStack) -> None:
-    """Finalizers must not run at a time that depends on what was played before."""
+    """Finalizers must not run at a time that depends on what was played before. At its end the run's
+    garbage, which is all young, is collected; whoever has stopped the collector does that himself.
+    """
     if gc.isenabled():
         gc.disable()
         undo.callback(gc.enable)
+        undo.callback(gc.collect, 0)
 
 
 def _miss_at_once(undo: ExitStack) -> None:

@@ -75,6 +75,15 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
     schedule = _schedule(plan)
     noted = Noted(schedule) if note and schedule is not None else None
     loop = SimLoop(noted or schedule)
+    with ExitStack() as setting:
+        if plan.fidelity == "socket":
+            beginning_s = BEGINNING.timestamp()
+            setting.enter_context(stand_ins(loop, seed=plan.seed, beginning_s=beginning_s))
+        # In a function of its own, so that all of it is garbage when the setting ends.
+        return _play(plan, loop, noted, trail)
+
+
+def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played:
     choices = Choices(plan.seed, plan.choices)
     recorder = Recorder(None, lambda: int(loop.time() * 1e6))
     scenario = plan.played_scenario
@@ -102,7 +111,6 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
 
     with ExitStack() as run:
         if plan.fidelity == "socket":
-            run.enter_context(stand_ins(loop, seed=plan.seed, beginning_s=BEGINNING.timestamp()))
             run.enter_context(world.guard.watching())
         run.callback(loop.close)
         loop.run(episode())

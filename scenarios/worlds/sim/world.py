@@ -337,6 +337,8 @@ class SimWorld:
         for run in self.runs.values():
             run.process.die()
         await self.wires.aclose()
+        # Shared as they are, the metrics would keep the last core, and all it knows, alive.
+        _shared_metrics().pending.set_function(_none_pending)
         self._modules.close()
         if self._folder is not None:
             shutil.rmtree(self._folder)
@@ -507,6 +509,10 @@ class DurableOwners:
 
     async def take(self, trade: Taken) -> None:
         self.tickets.add(trade.ticket)
+
+
+def _none_pending() -> int:
+    return 0
 
 
 def _name(process: Process) -> str:
