@@ -1,8 +1,8 @@
 """Catches simulated code that reaches for the machine, and names what it wanted.
 
 Real sockets, threads, blocking sleeps, other programs and files that are not its own would make a
-run depend on more than its seed. They are refused loudly: `NotSimulated` ends the run. The lab's own
-code, which belongs to no process, may do as it likes, and so may every other thread.
+run depend on more than its seed. They are refused loudly: `NotSimulated` ends the run. The lab's
+own code, which belongs to no process, may do as it likes, and so may every other thread.
 
 Most is seen by an audit hook (`sys.addaudithook`). A hook can never be taken out again; outside
 runs this one returns at once. What it does not see: extension modules that call the system
@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, SupportsIndex
 
 from simulator.deterministic.process import Process, current_process
 from simulator.deterministic.real import refuse
@@ -81,7 +81,7 @@ class Guard:
         before = _watching
         _watching = self
         time.sleep = _sleep
-        _thread.start_new_thread = threading._start_new_thread = _start  # type: ignore[assignment,attr-defined]
+        _thread.start_new_thread = threading._start_new_thread = _start  # type: ignore[attr-defined]
         try:
             yield
         finally:
@@ -180,9 +180,9 @@ def _sources() -> tuple[str, ...]:
     return tuple(os.path.abspath(folder) for folder in sys.path)  # noqa: PTH100 - as above
 
 
-def _sleep(seconds: float) -> None:
+def _sleep(seconds: float | SupportsIndex) -> None:
     if current_process() is not None:
-        refuse(f"a blocking sleep (time.sleep of {seconds:g} s)")
+        refuse(f"a blocking sleep (time.sleep of {seconds} s)")
     _real_sleep(seconds)
 
 

@@ -139,8 +139,8 @@ def _seed_random(undo: ExitStack, seed: int) -> None:
 
 
 def _collect_later(undo: ExitStack) -> None:
-    """Finalizers must not run at a time that depends on what was played before. At its end the run's
-    garbage, which is all young, is collected; whoever has stopped the collector does that himself.
+    """Finalizers must not run at a time that depends on what was played before. At the end of a run
+    its garbage, which is all young, is collected; who has stopped the collector does that himself.
     """
     if gc.isenabled():
         gc.disable()

@@ -109,11 +109,11 @@ def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played
         finally:
             await world.aclose()
 
-    with ExitStack() as run:
-        if plan.fidelity == "socket":
-            run.enter_context(world.guard.watching())
-        run.callback(loop.close)
-        loop.run(episode())
+    with world.guard.watching():
+        try:
+            loop.run(episode())
+        finally:
+            loop.close()
     return Played(
         recorder.history(),
         loop.steps,

@@ -10,7 +10,7 @@ from simulator.deterministic.network import Network
 
 
 class SimPort:
-    """A `chaos.proxy.Port`. Whoever makes it in the lab's context has a proxy that nothing kills."""
+    """A `chaos.proxy.Port`; listened on in the lab's context, it is one that nothing kills."""
 
     def __init__(self, network: Network) -> None:
         self._network = network

@@ -262,8 +262,12 @@ def test_the_same_plan_makes_the_same_history_in_any_process() -> None:
     )
 
     def digests(hash_seed: str) -> str:
-        environ = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
-        done = subprocess.run(  # noqa: S603
+        environ = {
+            **os.environ,
+            "PYTHONHASHSEED": hash_seed,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+        }
+        done = subprocess.run(
             [sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True
         )
         return done.stdout
