@@ -7,17 +7,15 @@ readable, and one that always is.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import struct
 from collections.abc import Callable
 from functools import cache
-from typing import Any, NoReturn
+from typing import NoReturn
 
-from simulator.deterministic.real import Sealed, refuse
+from simulator.deterministic.real import refuse
 
-REAL = socket.socket
 LINGER = struct.Struct("ii")
 
 
@@ -30,16 +28,12 @@ def _pipes() -> tuple[int, int]:
     return quiet, full
 
 
+def _nothing() -> None:
+    """Its transport closes it."""
+
+
 class SimSocket:
-    """Stands in for `socket.socket` where simulated code makes or holds one.
-
-    Where it has that name, for the length of a run, other threads still get real ones from it.
-    """
-
-    def __new__(cls, *args: Any, **named: Any) -> Any:
-        if not isinstance(asyncio._get_running_loop(), Sealed):
-            return REAL(*args, **named)
-        return super().__new__(cls)
+    """Stands in for `socket.socket` where simulated code makes or holds one."""
 
     def __init__(
         self,
@@ -52,12 +46,12 @@ class SimSocket:
         self.type = type
         self.proto = proto
         self.end: object = None
-        self.end_unread: Callable[[], None] | None = None
-        """Ends the connection of a socket that is closed before anybody reads from it."""
         self.port = 0
         self.closed = False
         self.lingers_not = False
         self.readable: Callable[[], bool] = bool
+        self.dropped: Callable[[], None] = _nothing
+        """Called when it is closed by whoever made it, before a transport had it."""
         self._peer_port = 0
 
     def __enter__(self) -> SimSocket:
@@ -111,8 +105,7 @@ class SimSocket:
 
     def close(self) -> None:
         self.closed = True
-        if self.end_unread is not None:
-            self.end_unread()
+        self.dropped()
 
     def detach(self) -> int:
         return -1

@@ -27,11 +27,15 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
+from anyio._backends._asyncio import AsyncIOBackend
+
+from simulator.deterministic.real import Sealed
 from simulator.deterministic.sockets import SimSocket
 
 CLOCKS = ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns")
 REAL: dict[str, Callable[..., Any]] = {name: getattr(time, name) for name in CLOCKS}
 REAL["urandom"] = os.urandom
+REAL_SOCKET = socket.socket
 HASHED_BY_ADDRESS = (
     ("anyio._backends._asyncio", "CancelScope"),
     ("aiohttp.connector", "ResponseHandler"),
@@ -55,17 +59,43 @@ def stand_ins(
         _collect_later(undo)
         _seed_random(undo, seed)
         _replace_functions(undo, _functions(loop, seed, beginning_s))
-        _replace(undo, socket, "socket", SimSocket)
+        _replace(undo, socket, "socket", StandInSocket)
         _replace(undo, sys, "dont_write_bytecode", True)
         # No stream of the network is encrypted, and reading certificates takes 20 ms.
         _replace(undo, ssl.SSLContext, "load_verify_locations", _load_none)
+        _replace(undo, AsyncIOBackend, "run_sync_in_worker_thread", classmethod(_in_no_thread))
         _number_objects(undo)
         _miss_at_once(undo)
         yield
 
 
+async def _in_no_thread(
+    _backend: type[AsyncIOBackend],
+    func: Callable[..., Any],
+    args: tuple[Any, ...],
+    *_: Any,
+    **__: Any,
+) -> Any:
+    """What frameworks do in threads is done here and now; what blocks in it is refused."""
+    await asyncio.sleep(0)
+    return func(*args)
+
+
 def _load_none(*_args: Any, **_named: Any) -> None:
     """There is nobody whose certificate could be looked at."""
+
+
+class _EitherSocket(type):
+    def __instancecheck__(cls, instance: object) -> bool:
+        return isinstance(instance, SimSocket | REAL_SOCKET)
+
+
+class StandInSocket(metaclass=_EitherSocket):
+    """`socket.socket` for the length of a run."""
+
+    def __new__(cls, *args: Any, **named: Any) -> Any:
+        simulated = isinstance(asyncio._get_running_loop(), Sealed)
+        return SimSocket(*args, **named) if simulated else REAL_SOCKET(*args, **named)
 
 
 def _functions(
@@ -94,7 +124,11 @@ def _functions(
 
 
 def _replace(undo: ExitStack, owner: Any, name: str, value: object) -> None:
-    undo.callback(setattr, owner, name, getattr(owner, name))
+    own = vars(owner)
+    if name in own:
+        undo.callback(setattr, owner, name, own[name])
+    else:
+        undo.callback(delattr, owner, name)
     setattr(owner, name, value)
 
 

@@ -112,16 +112,17 @@ def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played
     with world.guard.watching():
         try:
             loop.run(episode())
+            # Before the loop is closed: what ends there is no part of the episode.
+            return Played(
+                recorder.history(),
+                loop.steps,
+                loop.time(),
+                choices.made,
+                noted.decisions if noted is not None else {},
+                tuple(world.crossings.trail or ()),
+            )
         finally:
             loop.close()
-    return Played(
-        recorder.history(),
-        loop.steps,
-        loop.time(),
-        choices.made,
-        noted.decisions if noted is not None else {},
-        tuple(world.crossings.trail or ()),
-    )
 
 
 def _schedule(plan: Plan) -> Schedule | None:
