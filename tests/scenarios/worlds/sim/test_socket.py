@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from chaos.faults import (
+    CrashAt,
     DropAnswer,
     DropRequest,
     Garbage,
@@ -28,6 +29,7 @@ from chaos.faults import (
     Truncate,
 )
 from chaos.proxy import FaultProxy, Port, TcpPort
+from chaos.schedule import at
 from scenarios.checkers import judge
 from scenarios.episode import checkers_for
 from scenarios.suites import SCENARIOS
@@ -389,3 +391,55 @@ def test_an_armed_point_kills_at_socket_fidelity_too() -> None:
         assert ("dtms", point) in points
     for point in ("send", "sent", "received"):
         assert any(actor == "bot" and p == point for actor, p in points), points
+
+
+def test_a_crash_is_tied_to_an_exchange_at_socket_fidelity_too() -> None:
+    crash = CrashAt("dtms", "answer", nth=3)
+    plan = Plan(SCENARIOS["kill-after-ack"], 1, "socket", faults=(at(0.0, crash),))
+    history = play(plan).history
+    kills = [op for op in history.ops if op.f == "exited" and op.get("exit_status") == -9]
+    assert [op.get("actor") for op in kills] == ["dtms"]
+    verdict = combine(judge(history, plan.scenario.checkers).values())
+    assert isinstance(verdict, Valid)
+
+
+PLAIN_ENDPOINTS = """
+import json, sqlite3
+from pathlib import Path
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+def make_app(data_dir):
+    database = sqlite3.connect(Path(data_dir) / "starts.db", isolation_level=None)
+    database.execute("CREATE TABLE IF NOT EXISTS starts (n)")
+    database.execute("INSERT INTO starts VALUES (1)")
+
+    def health(request):
+        (starts,) = database.execute("SELECT count(*) FROM starts").fetchone()
+        return JSONResponse({"ready": True, "starts": starts})
+
+    return Starlette(routes=[Route("/dtms/health", health)])
+"""
+
+
+def test_a_servers_files_outlive_its_process_and_not_the_episode(tmp_path: Path) -> None:
+    path = tmp_path / "server.py"
+    path.write_text(PLAIN_ENDPOINTS)
+    server = server_target(f"{path}:make_app")
+
+    def starts() -> list[object]:
+        ops = play(Plan(SCENARIOS["down-during"], 0, "socket", server=server)).history.ops
+        bodies = [op.get("body") for op in ops if op.f == "health" and op.type == "ok"]
+        return list(dict.fromkeys(body["starts"] for body in bodies if isinstance(body, dict)))
+
+    assert starts() == [1, 2]
+    assert starts() == [1, 2]
+
+
+def test_a_module_that_cannot_be_loaded_is_the_environments_failure(tmp_path: Path) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text("def make_app(data_dir):\n    raise ValueError('no such store')\n")
+    server = server_target(f"{path}:make_app")
+    with pytest.raises(EnvironmentFailed, match="ValueError: no such store"):
+        play(Plan(SCENARIOS["request-lost"], 0, "socket", server=server))
