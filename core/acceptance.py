@@ -78,6 +78,9 @@ class Readiness:
     retry_after_s: float | None = None
 
 
+READY = Readiness(True)
+
+
 def judge_enable(trade: Trade, answer: Answer) -> Accepted | Refused | Conflicting | Retryable:
     """What the answer to a registration says."""
     status = answer.status
@@ -136,7 +139,7 @@ def judge_health(answer: Answer) -> Readiness:
     """Ready only where the API says so in so many words."""
     body = answer.body
     if answer.status == 200 and isinstance(body, Mapping) and body.get("ready") is True:
-        return Readiness(True)
+        return READY
     return Readiness(False, f"status {answer.status}, not ready", answer.retry_after_s)
 
 

@@ -19,6 +19,10 @@ class Level(IntEnum):
     CRITICAL = 50
 
 
+_ENCODER = json.JSONEncoder(default=str)
+"""Made once: making one costs more than a line."""
+
+
 class Events:
     """Writes events of `level` and above to `stream`, which may be anything that has `write`.
 
@@ -49,7 +53,7 @@ class Events:
         if self.lost:
             line["events_lost_before"] = self.lost
         try:
-            self._stream.write(json.dumps(line, default=str) + "\n")
+            self._stream.write(_ENCODER.encode(line) + "\n")
         except (OSError, ValueError):
             # A closed or full stream. There is nowhere left to tell it but the next line.
             self.lost += 1

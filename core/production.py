@@ -34,7 +34,8 @@ from core.settings import Settings
 from core.sqlite_outbox import SqliteOutbox
 from core.trade import Trade
 
-SETTLE_POLL_S = 0.02
+SETTLE_POLL_S, SETTLE_POLL_S_MAX = 0.02, 0.2
+"""How often it is looked whether nothing is pending: ever more rarely, the longer it takes."""
 
 
 class SystemClock:
@@ -220,9 +221,10 @@ class Core:
 
     async def settle(self, timeout_s: float) -> tuple[Intent, ...]:
         """Waits until nothing is pending, at most `timeout_s`; returns what is."""
-        deadline = self._clock.monotonic() + timeout_s
+        deadline, poll_s = self._clock.monotonic() + timeout_s, SETTLE_POLL_S
         while self._busy() and self._clock.monotonic() < deadline:
-            await self._clock.sleep(SETTLE_POLL_S)
+            await self._clock.sleep(poll_s)
+            poll_s = min(poll_s * 1.25, SETTLE_POLL_S_MAX)
         return self.pending()
 
     async def aclose(self) -> None:
@@ -271,13 +273,16 @@ class Core:
         )
 
     def _busy(self) -> bool:
-        return bool(self._due() or self._driving or self._in_flux)
+        return bool(self._driving or self._in_flux or self._due())
 
     def _due(self) -> tuple[Intent, ...]:
         """What nobody drives or is about to, and what no outcome on its way to the disk ends."""
+        pending = self.pending()
+        if not pending:
+            return ()
         with self._writing:
             busy = {*self._in_flux.values(), *self._driving}
-        return tuple(intent for intent in self.pending() if intent.ticket not in busy)
+        return tuple(intent for intent in pending if intent.ticket not in busy)
 
     async def _resume(self, intent: Intent) -> bool:
         return (await self._drive(intent, Limits(retries=0))).final

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.acceptance import (
+    READY,
     Accepted,
     Conflicting,
     Differs,
@@ -258,13 +259,13 @@ class Registrar:
 
     async def _readiness(self) -> Readiness:
         """Asks at most once for everybody who waits; who comes later takes the same answer."""
-        if self.gate.is_fresh(self._clock.monotonic()):
-            return Readiness(True)
         arrived = self._clock.monotonic()
+        if self.gate.is_fresh(arrived):
+            return READY
         async with self._asking:
             now = self._clock.monotonic()
             if self.gate.is_fresh(now):
-                return Readiness(True)
+                return READY
             if self.gate.refused_since(arrived):
                 return Readiness(False, self.gate.reason)
             if not self.breaker.allow(now):

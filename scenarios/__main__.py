@@ -1,4 +1,4 @@
-"""`python -m scenarios` is `dtms-lab`."""
+"""`python -m scenarios` is `dtms-lab` but for the commands that need `loadtests`."""
 
 from scenarios.cli import main
 

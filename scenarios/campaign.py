@@ -1,189 +1,102 @@
-"""A campaign: many episodes of some scenarios, several at a time, each judged from its history."""
+"""A campaign: trials of some scenarios in some worlds, each judged from its history."""
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import sys
-import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 
-from chaos.nemesis import NotOffered
-from scenarios.checkers import judge
-from scenarios.episode import Episode, checkers_for
-from scenarios.history import History, Recorder
+from scenarios.exploration.batch import Small
+from scenarios.local_campaign import LocalCampaign
 from scenarios.scenario import Scenario
-from scenarios.targets.spec import (
-    ClientTarget,
-    ReferenceClient,
-    RunningServer,
-    ServerTarget,
-    SimulatedServer,
-)
-from scenarios.verdict import Unknown, Valid, Verdict, combine
-from scenarios.worlds.local import LocalWorld
-from scenarios.worlds.ports import Ports
-from scenarios.worlds.world import EnvironmentFailed
+from scenarios.sim_campaign import SimCampaign
+from scenarios.targets.targets import Targets, why_not_simulated, why_skipped
+from scenarios.trial import Outcome, Trial, WorldName, fidelity_of
+from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 
-EPISODE_S_MAX = 600.0
-"""After this an episode is ended and counts as the environment's failure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Targets:
-    """What is under test. `python` runs Python clients."""
-
-    client: ClientTarget = field(default_factory=ReferenceClient)
-    server: ServerTarget = field(default_factory=SimulatedServer)
-    python: str = sys.executable
-
-
-@dataclass(frozen=True, slots=True)
-class EpisodeResult:
-    """What one episode came to. `environment` is why it could not be run to its end, or empty."""
-
-    scenario: Scenario
-    seed: int
-    verdicts: Mapping[str, Verdict]
-    history: Path
-    duration_s: float
-    environment: str = ""
-
-    @property
-    def verdict(self) -> Verdict:
-        if self.environment:
-            return Unknown(self.environment)
-        return combine(self.verdicts.values())
+SIM_EPISODES = 18
+"""Of each scenario in the simulation, where not said otherwise: each schedule at each fidelity,
+twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A scenario that these targets cannot be put through, and why."""
+    """A scenario that these targets cannot be put through in a world, and why."""
 
     scenario: Scenario
+    world: WorldName
     why: str
 
 
 @dataclass(frozen=True, slots=True)
 class Campaign:
-    """`repeat` times the episodes of each scenario, `jobs` at a time, histories under `folder`."""
+    """`repeat` episodes of each scenario from `seed` on; None is as many as suit the world.
+
+    In the world `local`, `jobs` at a time; in `sim`, on `workers` processes, at `fidelity` or, for
+    None, at each in turns.
+    """
 
     scenarios: Sequence[Scenario]
     targets: Targets
+    worlds: Sequence[WorldName]
+    fidelity: Fidelity | None
     seed: int
-    repeat: int
+    repeat: int | None
     jobs: int
+    workers: int
     folder: Path
 
-    def episodes(self) -> tuple[tuple[Scenario, int], ...]:
-        """Every episode to run: scenario and seed, the longest first so that none trails."""
-        return tuple(
-            (scenario, self.seed + n)
-            for scenario in sorted(self._runnable(), key=lambda s: -s.faults_last_s)
-            for n in range(scenario.episodes * self.repeat)
-        )
+    def trials(self, world: WorldName) -> tuple[Trial, ...]:
+        """Every trial in that world, the longest first so that none trails."""
+        runnable = [s for s in self.scenarios if not self._why_skipped(s, world)]
+        if world == "local":
+            return tuple(
+                Trial(scenario, self.seed + n, "local", "socket")
+                for scenario in sorted(runnable, key=lambda s: -s.faults_last_s)
+                for n in range(scenario.episodes * (self.repeat or 1))
+            )
+        count = SIM_EPISODES if self.repeat is None else self.repeat
+        trials = [
+            Trial(scenario, self.seed + n, "sim", self._fidelity(self.seed + n))
+            for scenario in runnable
+            for n in range(count)
+        ]
+        return tuple(sorted(trials, key=lambda trial: -FIDELITIES.index(trial.fidelity)))
+
+    def all_trials(self) -> tuple[Trial, ...]:
+        """Those of every world, in the order in which they begin."""
+        return tuple(trial for world in self.worlds for trial in self.trials(world))
 
     def skipped(self) -> tuple[Skipped, ...]:
         """What these targets cannot be put through."""
         return tuple(
-            Skipped(scenario, why)
+            Skipped(scenario, world, why)
+            for world in self.worlds
             for scenario in self.scenarios
-            if (why := why_skipped(scenario, self.targets))
+            if (why := self._why_skipped(scenario, world))
         )
-
-    def _runnable(self) -> tuple[Scenario, ...]:
-        return tuple(s for s in self.scenarios if not why_skipped(s, self.targets))
 
     async def run(
         self,
-        on_start: Callable[[Scenario, int], None],
-        on_result: Callable[[EpisodeResult], None],
+        on_start: Callable[[Trial], None],
+        on_outcome: Callable[[Outcome], None],
+        on_small: Callable[[Trial, Small], None],
     ) -> None:
-        """Runs every episode and tells each result as it comes. Cancelled, it ends what runs."""
-        queue = iter(self.episodes())
-        ports = Ports(Random())
+        """Runs every trial, world by world, and tells each outcome as it comes."""
+        for world in self.worlds:
+            trials = self.trials(world)
+            if world == "local":
+                local = LocalCampaign(trials, self.targets, self.jobs, self.folder)
+                await local.run(on_start, on_outcome)
+            elif trials:
+                sim = SimCampaign(trials, self.targets, self.workers, self.folder)
+                await sim.run(on_outcome, on_small)
 
-        async def work() -> None:
-            for scenario, seed in queue:
-                on_start(scenario, seed)
-                on_result(await self._episode(scenario, seed, ports))
+    def _why_skipped(self, scenario: Scenario, world: WorldName) -> str:
+        why = why_skipped(scenario, self.targets)
+        return why or (why_not_simulated(self.targets) if world == "sim" else "")
 
-        async with asyncio.TaskGroup() as group:
-            for _job in range(self.jobs):
-                group.create_task(work())
-
-    async def _episode(self, scenario: Scenario, seed: int, ports: Ports) -> EpisodeResult:
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        path = self.folder / "history" / f"{scenario.name}-{seed}.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=f"dtms-lab-{scenario.name}-{seed}-"))
-        environment = ""
-        try:
-            try:
-                async with asyncio.timeout(EPISODE_S_MAX):
-                    await self._play(scenario, seed, path, work, ports)
-            except (EnvironmentFailed, NotOffered) as failure:
-                environment = str(failure)
-            except TimeoutError:
-                environment = f"the episode took longer than {EPISODE_S_MAX:.0f} s"
-            result = EpisodeResult(
-                scenario,
-                seed,
-                {} if environment else self._judge(scenario, path),
-                path,
-                loop.time() - began,
-                environment,
-            )
-            if not isinstance(result.verdict, Valid):
-                self._keep_logs(work, f"{scenario.name}-{seed}")
-            return result
-        finally:
-            shutil.rmtree(work, ignore_errors=True)
-
-    async def _play(
-        self, scenario: Scenario, seed: int, path: Path, work: Path, ports: Ports
-    ) -> None:
-        targets = self.targets
-        with Recorder(path) as recorder:
-            async with LocalWorld(
-                scenario,
-                seed,
-                client=targets.client,
-                server=targets.server,
-                folder=work,
-                ports=ports,
-                recorder=recorder,
-                python=targets.python,
-            ) as world:
-                episode = Episode(scenario, seed, world, recorder, targets.client, targets.server)
-                await episode.run()
-
-    def _judge(self, scenario: Scenario, path: Path) -> dict[str, Verdict]:
-        return judge(History.read(path), checkers_for(scenario, self.targets.client))
-
-    def _keep_logs(self, work: Path, name: str) -> None:
-        """What the actors wrote to standard error, for whoever looks into a failure."""
-        kept = self.folder / "logs" / name
-        kept.mkdir(parents=True, exist_ok=True)
-        for log in work.glob("*.log"):
-            shutil.copy(log, kept / log.name)
-
-
-def why_skipped(scenario: Scenario, targets: Targets) -> str:
-    """Why these targets cannot be judged by the scenario; empty where they can."""
-    client, server = targets.client, targets.server
-    if scenario.demands == "durable" and client.level != "durable":
-        return f"demands a durable client; {client.name} owes what a helper owes"
-    if scenario.reference_only and not isinstance(client, ReferenceClient):
-        return scenario.reference_only
-    if "broker" in scenario.needs and not server.takes_broker:
-        return f"needs a server that takes the broker; {server.name} does not"
-    if scenario.server.lab_faults and not server.has_lab:
-        return f"needs the control plane of the simulated server; {server.name} has none"
-    if isinstance(server, RunningServer) and not scenario.start_up(Random(0)).ready_first:
-        return f"starts the server itself; {server.name} runs already"
-    return ""
+    def _fidelity(self, seed: int) -> Fidelity:
+        if self.fidelity is not None:
+            return self.fidelity
+        return fidelity_of(seed) if self.targets.are_reference else "socket"

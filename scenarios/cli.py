@@ -1,26 +1,43 @@
-"""The command `dtms-lab`. Each command reads its words, calls what does the work, and tells it."""
+"""The commands of `dtms-lab`, but for those of `loadtests`.
+
+Each command reads its words, calls what does the work, and tells it.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 from random import SystemRandom
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from scenarios.doctor import examine
+from scenarios.exploration.command import (
+    ExploreRequest,
+    explore_and_report,
+    replay_and_report,
+    sweep_and_report,
+)
+from scenarios.exploration.search import Limits
+from scenarios.exploration.workers import cores
 from scenarios.output import ExitStatus
-from scenarios.run import RunRequest, run_and_report
+from scenarios.run import RunRequest, results_folder, run_and_report
 from scenarios.saved import check_files
 from scenarios.suites import SCENARIOS, select
 from scenarios.targets.spec import TargetRefused, client_target, server_target
+from scenarios.targets.targets import Targets
+from scenarios.trial import WORLDS, WorldName
+from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 
 SEED_MAX = 2**31
 REPEAT_MAX = 100_000
 JOBS_MAX = 64
+EXPLORE_S = 60.0
+EXPLORE_S_MAX = 7 * 86_400.0
+UNITS_S = {"s": 1.0, "m": 60.0, "h": 3_600.0}
 
 app = typer.Typer(
     help="Proves a trade-registration path, or breaks it.",
@@ -31,7 +48,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """The console entry point."""
+    """What `python -m scenarios` runs."""
     app()
 
 
@@ -42,8 +59,15 @@ def run(
         typer.Argument(metavar="[SUITE or SCENARIO]...", help="What to run; nothing means all."),
     ] = None,
     world: Annotated[
-        str, typer.Option(help="Where: local (real processes on loopback).")
-    ] = "local",
+        str | None,
+        typer.Option(
+            help="sim (one process, virtual time) or local (real processes); nothing means both."
+        ),
+    ] = None,
+    fidelity: Annotated[
+        str | None,
+        typer.Option(help="In sim: message, http or socket; nothing means each in turns."),
+    ] = None,
     client: Annotated[
         str, typer.Option(help="reference, FILE.py:function, module:function or cmd:ARGV.")
     ] = "reference",
@@ -58,8 +82,13 @@ def run(
         typer.Option(min=0, max=SEED_MAX, help="Of the first episode [default: drawn]."),
     ] = None,
     repeat: Annotated[
-        int, typer.Option(min=1, max=REPEAT_MAX, help="How often, each time with the next seed.")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=REPEAT_MAX,
+            help="How often, each time with the next seed [default: 18 in sim, 1 in local].",
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=JOBS_MAX, help="Episodes at a time.")] = 6,
     out: Annotated[
         Path | None, typer.Option(help="Folder for the results [default: runs/<id>].")
@@ -69,22 +98,101 @@ def run(
     ] = None,
 ) -> None:
     """Run scenarios and judge them from their histories."""
-    if world != "local":
-        refuse(f"there is no world {world!r}; there is: local")
     try:
         request = RunRequest(
             scenarios=select(names or []),
-            client=client_target(client),
-            server=server_target(server),
+            targets=Targets(client_target(client), server_target(server), interpreter(python)),
+            worlds=worlds_named(world),
+            fidelity=fidelity_named(fidelity),
             seed=SystemRandom().randrange(SEED_MAX) if seed is None else seed,
-            repeat=repeat,
+            repeat=1 if repeat is None and seed is not None else repeat,
             jobs=jobs,
             out=out,
-            python=interpreter(python),
         )
         status = run_and_report(request, Console(), Console(stderr=True))
     except (KeyError, TargetRefused, FileExistsError, OSError) as error:
         refuse(str(error.args[0]) if isinstance(error, KeyError) else str(error))
+    raise typer.Exit(int(status))
+
+
+@app.command()
+def explore(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SCENARIO]...", help="What to explore; nothing means all."),
+    ] = None,
+    runs: Annotated[
+        int | None, typer.Option(min=1, help="Episodes to play [default: for 60 s].")
+    ] = None,
+    for_s: Annotated[
+        str | None, typer.Option("--for", help="How long, as in 90s, 10m or 2h.")
+    ] = None,
+    fidelity: Annotated[
+        str | None, typer.Option(help="message, http or socket; nothing means each in turns.")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=JOBS_MAX, help="Processes [default: a core each].")
+    ] = None,
+    cluster: Annotated[
+        str | None, typer.Option(metavar="ADDR", help="A Dask scheduler, as tcp://HOST:PORT.")
+    ] = None,
+    client: Annotated[str, typer.Option(help="As for run.")] = "reference",
+    server: Annotated[str, typer.Option(help="As for run.")] = "simulated",
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=SEED_MAX, help="Of the first episode.")
+    ] = None,
+    swarm: Annotated[
+        bool, typer.Option(help="Random faults besides those of the scenario.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results [default: runs/<id>].")
+    ] = None,
+) -> None:
+    """Search the simulation for failures, and make small what fails."""
+    try:
+        request = ExploreRequest(
+            scenarios=select(names or []),
+            targets=Targets(client_target(client), server_target(server)),
+            fidelity=fidelity_named(fidelity),
+            seed=SystemRandom().randrange(SEED_MAX) if seed is None else seed,
+            limits=Limits(runs, seconds_of(for_s) if for_s or not runs else None),
+            workers=workers or cores(),
+            cluster=cluster,
+            out=results_folder(out),
+            swarm=swarm,
+        )
+        status = explore_and_report(request, Console(), Console(stderr=True))
+    except (KeyError, TargetRefused, FileExistsError, OSError) as error:
+        refuse(str(error.args[0]) if isinstance(error, KeyError) else str(error))
+    raise typer.Exit(int(status))
+
+
+@app.command()
+def sweep(
+    fidelity: Annotated[str, typer.Option(help="message, http or socket.")] = "message",
+    nested: Annotated[
+        bool, typer.Option(help="Also die again at every point of the recovery.")
+    ] = True,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the cases [default: runs/<id>].")
+    ] = None,
+) -> None:
+    """Die at every boundary of one registration, on client and server, and recover."""
+    chosen = fidelity_named(fidelity)
+    assert chosen is not None
+    try:
+        folder = results_folder(out)
+    except FileExistsError as error:
+        refuse(str(error))
+    raise typer.Exit(int(sweep_and_report(chosen, nested, folder, Console())))
+
+
+@app.command()
+def replay(
+    cases: Annotated[list[Path], typer.Argument(metavar="CASE...", help="Case files.")],
+) -> None:
+    """Play a failure again: the same digest, or the first operation that differs."""
+    status = replay_and_report(cases, Console(soft_wrap=True), Console(stderr=True))
     raise typer.Exit(int(status))
 
 
@@ -136,6 +244,42 @@ def doctor() -> None:
         raise typer.Exit(int(ExitStatus.ENVIRONMENT_FAILED))
 
 
+def seconds_of(text: str | None) -> float:
+    """Seconds of `90s`, `10m`, `2h` or `90`; of nothing, EXPLORE_S. Ends the command for others."""
+    if text is None:
+        return EXPLORE_S
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS_S else (text, "s")
+    try:
+        seconds = float(number) * UNITS_S[unit]
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= EXPLORE_S_MAX:
+        refuse(f"--for {text}: must be a time such as 90s, 10m or 2h, at most a week")
+    return seconds
+
+
+def worlds_named(name: str | None) -> tuple[WorldName, ...]:
+    """The worlds to run in; ends the command for one that there is not."""
+    if name is None:
+        return WORLDS
+    for world in WORLDS:
+        if world == name:
+            return (world,)
+    refuse(f"there is no world {name!r}; there are: {', '.join(WORLDS)}")
+    return None
+
+
+def fidelity_named(name: str | None) -> Fidelity | None:
+    """The fidelity; ends the command for one that there is not."""
+    if name is None:
+        return None
+    for fidelity in FIDELITIES:
+        if fidelity == name:
+            return fidelity
+    refuse(f"there is no fidelity {name!r}; there are: {', '.join(FIDELITIES)}")
+    return None
+
+
 def interpreter(python: Path | None) -> str:
     """The interpreter's path, kept as it was given, so that a virtual environment stays one."""
     if python is None:
@@ -145,7 +289,7 @@ def interpreter(python: Path | None) -> str:
     return str(python.absolute())
 
 
-def refuse(sentence: str) -> None:
+def refuse(sentence: str) -> NoReturn:
     """Says why the words of the command cannot be used, and ends with the usage status."""
     Console(stderr=True, soft_wrap=True).print(f"dtms-lab: {sentence}", markup=False)
     raise typer.Exit(int(ExitStatus.USAGE))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from random import Random
 
 import msgspec
@@ -35,6 +35,8 @@ from scenarios.worlds.world import ActorGone, EnvironmentFailed, World
 
 START_S_MAX = 20.0
 """How long an actor may take to get ready while nothing is wrong."""
+HEAL_STARTS_MAX = 3
+"""How often an actor is started after healing before its not coming up counts."""
 SETTLE_S_MAX = 15.0
 """How long services may take, after healing, to bring every pending intent to its end."""
 ANSWER_SLACK_S = 5.0
@@ -189,7 +191,18 @@ class Episode:
         for actor in self.actors:
             await self._world.start(actor)
         for actor in self.actors:
-            await self._require_ready(actor)
+            for _attempt in range(HEAL_STARTS_MAX - 1):
+                try:
+                    await self._require_ready(actor)
+                except EnvironmentFailed:
+                    # What it suffered before may end it a moment after it was found running.
+                    if self._world.running(actor):
+                        raise
+                    await self._world.start(actor)
+                else:
+                    break
+            else:
+                await self._require_ready(actor)
 
     async def _run_lane(self, lane: Lane) -> None:
         await asyncio.sleep(lane.at_s)
@@ -216,7 +229,7 @@ class Episode:
         if "broker" in self._scenario.needs:
             await self._until_running("broker")
         # Noted first: a recovery may find the position before the broker's answer is back.
-        self._recorder.note("broker", "execute", asdict(position))
+        self._recorder.note("broker", "execute", position.terms())
         if "broker" in self._scenario.needs:
             body = {
                 "symbol": position.symbol,
@@ -412,8 +425,8 @@ class Episode:
                 "server": self._server.name,
                 "level": self._client.level,
                 "checkers": list(checkers_for(scenario, self._client)),
-                "policy": asdict(self._policy),
-                "bounds": asdict(self._bounds),
+                "policy": plain(self._policy),
+                "bounds": plain(self._bounds),
             },
         )
 
@@ -426,6 +439,11 @@ def checkers_for(scenario: Scenario, client: ClientTarget) -> tuple[str, ...]:
     if client.level == "durable":
         return scenario.checkers
     return tuple(name for name in scenario.checkers if name not in NEED_AUDIT)
+
+
+def plain(settings: Policy | Bounds) -> dict[str, object]:
+    """Their values by name, all of them plain: `asdict` without the copying."""
+    return {field.name: getattr(settings, field.name) for field in fields(settings)}
 
 
 def encode(body: object) -> bytes | None:

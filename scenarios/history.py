@@ -57,7 +57,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def ticket(self) -> int | None:
         """The ticket the operation is about, or None."""
-        ticket = self.get("ticket")
+        ticket = self.value.get("ticket") if isinstance(self.value, dict) else None
         return ticket if isinstance(ticket, int) and not isinstance(ticket, bool) else None
 
     def get(self, name: str) -> object:
@@ -65,8 +65,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.value.get(name) if isinstance(self.value, dict) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """An invocation and its completion; None while it was open when the history ended."""
 
     invoke: Op
@@ -93,8 +92,12 @@ class Call:
 
     def get(self, name: str) -> object:
         """A field as the completion tells it, else as the invocation does."""
-        told = self.completion.get(name) if self.completion is not None else None
-        return self.invoke.get(name) if told is None else told
+        completion = self.completion
+        if completion is not None and isinstance(completion.value, dict):
+            told = completion.value.get(name)
+            if told is not None:
+                return told
+        return self.invoke.get(name)
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,16 @@ class History:
         """SHA-256 of the encoded history: the same for two runs that went the same way."""
         return sha256(self.encode()).hexdigest()
 
-    @property
+    def __reduce__(self) -> tuple[type[History], tuple[tuple[Op, ...]]]:
+        """Between processes only the operations travel, not what was read from them."""
+        return History, (self.ops,)
+
+    @cached_property
+    def remembered(self) -> dict[object, object]:
+        """What was read from this history before, by what read it."""
+        return {}
+
+    @cached_property
     def header(self) -> Mapping[str, object]:
         """What the world said about the episode in its first note; empty without one."""
         for op in self.notes("episode", "world"):
@@ -157,15 +169,15 @@ class History:
 
     def calls(self, f: str | None = None, service: str | None = None) -> tuple[Call, ...]:
         """Invocations with what became of them, in the order they were invoked."""
-        calls = self._calls if f is None else self._calls_by_f.get(f, ())
-        if service is None:
-            return calls
-        return tuple(call for call in calls if call.service == service)
+        if service is not None:
+            return self._calls_of.get((f, service), ())
+        return self._calls if f is None else self._calls_by_f.get(f, ())
 
     def notes(self, f: str, process: str | None = None) -> tuple[Op, ...]:
         """Completions without an invocation, such as what the world tells of itself."""
-        notes = self._notes_by_f.get(f, ())
-        return tuple(op for op in notes if process is None or op.service == process)
+        if process is not None:
+            return self._notes_of.get((f, process), ())
+        return self._notes_by_f.get(f, ())
 
     def phase(self, name: str) -> Op | None:
         """Where the world said that the phase began; None where it never did."""
@@ -205,6 +217,25 @@ class History:
         for call in self._calls:
             by_f.setdefault(call.invoke.f, []).append(call)
         return {f: tuple(calls) for f, calls in by_f.items()}
+
+    @cached_property
+    def _calls_of(self) -> dict[tuple[str | None, str], tuple[Call, ...]]:
+        """By kind and service, and for no kind by service."""
+        found: dict[tuple[str | None, str], list[Call]] = {}
+        for call in self._calls:
+            service = call.service
+            found.setdefault((call.invoke.f, service), []).append(call)
+            found.setdefault((None, service), []).append(call)
+        return {about: tuple(calls) for about, calls in found.items()}
+
+    @cached_property
+    def _notes_of(self) -> dict[tuple[str, str], tuple[Op, ...]]:
+        """By kind and service."""
+        found: dict[tuple[str, str], list[Op]] = {}
+        for f, ops in self._notes_by_f.items():
+            for op in ops:
+                found.setdefault((f, op.service), []).append(op)
+        return {about: tuple(ops) for about, ops in found.items()}
 
 
 def service_of(process: str) -> str:
@@ -257,14 +288,18 @@ class Recorder:
     def invoke(self, service: str, f: str, value: object = None) -> Invocation:
         """Something begins, in a lane of its own; the answer is told to what is returned."""
         with self._lock:
-            lane = self._lanes.setdefault(service, _Lanes()).take()
-            self._write(f"{service}/{lane}", "invoke", f, value, None)
-        return Invocation(self, service, lane, f)
+            lanes = self._lanes.get(service)
+            if lanes is None:
+                lanes = self._lanes[service] = _Lanes()
+            lane = lanes.take()
+            process = f"{service}/{lane}"
+            self._write(process, "invoke", f, value, None)
+        return Invocation(self, process, service, lane, f)
 
     def _complete(
         self, invocation: Invocation, ended: OpType, value: object, error: str | None
     ) -> None:
-        process = f"{invocation.service}/{invocation.lane}"
+        process = invocation.process
         with self._lock:
             if invocation.ended is not None:
                 raise ValueError(f"{process} {invocation.f} has ended already: {invocation.ended}")
@@ -275,7 +310,9 @@ class Recorder:
 
     def _write(self, process: str, type_: OpType, f: str, value: object, error: str | None) -> Op:
         # A clock that steps back must not make a history that is refused.
-        self._last_us = max(self._last_us, self._clock())
+        now_us = self._clock()
+        if now_us > self._last_us:
+            self._last_us = now_us
         op = Op(self._next_index, self._last_us, process, type_, f, value, error)
         if self._file is None:
             self._ops.append(op)
@@ -287,11 +324,11 @@ class Recorder:
         return op
 
 
-@dataclass(slots=True)
-class Invocation:
+class Invocation(msgspec.Struct, eq=False):
     """What was begun. Exactly one of `ok`, `fail` and `info` may be told, once."""
 
     _recorder: Recorder
+    process: str
     service: str
     lane: int
     f: str

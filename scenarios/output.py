@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import platform
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum
-from importlib.metadata import version
 from pathlib import Path
 from xml.etree import ElementTree
 
-from scenarios.campaign import Campaign, EpisodeResult
+from scenarios.campaign import Campaign
+from scenarios.case import SCHEMA as CASE_SCHEMA
+from scenarios.case import versions
+from scenarios.exploration.batch import Small
 from scenarios.scenario import Scenario
+from scenarios.trial import Outcome, Trial, WorldName
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, combine
 
-SCHEMA = 1
-LIBRARIES = ("dtms-lab", "httpx", "aiohttp", "starlette", "uvicorn", "msgspec")
+SCHEMA = 2
 
 
 class ExitStatus(IntEnum):
@@ -32,31 +33,42 @@ class ExitStatus(IntEnum):
     ENVIRONMENT_FAILED = 5
 
 
+Key = tuple[str, WorldName, str]
+"""Scenario, world and fidelity: what one line of the summary is about."""
+
+
 @dataclass
 class RunReport:
-    """Gathers results as they come; can be written at any moment, also after Ctrl-C."""
+    """Gathers outcomes as they come; can be written at any moment, also after Ctrl-C."""
 
     campaign: Campaign
     started_at: datetime
     interrupted: bool = False
-    results: dict[str, list[EpisodeResult]] = field(default_factory=lambda: defaultdict(list))
+    outcomes: dict[Key, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
+    cases: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
 
-    def add(self, result: EpisodeResult) -> None:
-        """Takes one episode's result; a failure's case file is written at once."""
-        self.results[result.scenario.name].append(result)
-        if isinstance(result.verdict, Invalid):
-            self._write_case(result)
+    def add(self, outcome: Outcome) -> None:
+        """Takes one outcome; in the world `local` a failure's case file is written at once."""
+        trial = outcome.trial
+        self.outcomes[_key(trial)].append(outcome)
+        if isinstance(outcome.verdict, Invalid) and trial.world == "local":
+            self._keep_case(trial, json.dumps(self._local_case(outcome), indent=2) + "\n")
+
+    def add_small(self, trial: Trial, small: Small) -> Path:
+        """Takes a failure that was made small, and writes its case file; where that is."""
+        return self._keep_case(trial, small.case)
 
     def exit_status(self) -> ExitStatus:
         """A violation outweighs trouble with the environment, and both outweigh doubt."""
-        results = [result for several in self.results.values() for result in several]
-        if any(isinstance(result.verdict, Invalid) for result in results):
+        outcomes = [outcome for several in self.outcomes.values() for outcome in several]
+        if any(isinstance(outcome.verdict, Invalid) for outcome in outcomes):
             return ExitStatus.VIOLATED
-        if any(result.environment for result in results):
+        if any(outcome.environment for outcome in outcomes):
             return ExitStatus.ENVIRONMENT_FAILED
-        if self.interrupted or not results:
+        if self.interrupted or not outcomes:
             return ExitStatus.INCONCLUSIVE
-        if any(isinstance(result.verdict, Unknown) for result in results):
+        worlds = (self.verdict_of(s, w) for s in self.campaign.scenarios for w in self._judged(s))
+        if any(isinstance(verdict, Unknown) for verdict in worlds):
             return ExitStatus.INCONCLUSIVE
         return ExitStatus.PASSED
 
@@ -70,122 +82,144 @@ class RunReport:
             case _:
                 return "unknown"
 
-    def scenario_verdict(self, scenario: Scenario) -> Verdict:
-        """The worst of the scenario's episodes."""
-        return combine(result.verdict for result in self.results.get(scenario.name, ()))
+    def outcomes_of(self, scenario: Scenario, world: WorldName) -> list[Outcome]:
+        """What came of the scenario in that world so far."""
+        return [
+            outcome
+            for (name, where, _fidelity), outcomes in self.outcomes.items()
+            if name == scenario.name and where == world
+            for outcome in outcomes
+        ]
 
-    def checker_verdicts(self, scenario: Scenario) -> dict[str, str]:
-        """The worst verdict of each checker over the scenario's episodes."""
-        names: dict[str, list[Verdict]] = defaultdict(list)
-        for result in self.results.get(scenario.name, ()):
-            for name, verdict in result.verdicts.items():
-                names[name].append(verdict)
-        return {name: word(combine(verdicts)) for name, verdicts in names.items()}
+    def verdict_of(self, scenario: Scenario, world: WorldName) -> Verdict:
+        """The worst of the scenario's episodes in that world. Of many episodes a few may have had
+        nothing to check; that most had is enough."""
+        return _overall(self.outcomes_of(scenario, world))
+
+    def scenario_verdict(self, scenario: Scenario) -> Verdict:
+        """The worst over all worlds."""
+        return combine(self.verdict_of(scenario, world) for world in self._judged(scenario))
 
     def write(self, now: datetime) -> None:
         """Writes summary.json and junit.xml, whole or not at all."""
         folder = self.campaign.folder
         folder.mkdir(parents=True, exist_ok=True)
         summary = json.dumps(self._summary(now), indent=2) + "\n"
-        _replace(folder / "summary.json", summary.encode())
-        _replace(folder / "junit.xml", self._junit())
+        replace_file(folder / "summary.json", summary.encode())
+        replace_file(folder / "junit.xml", self._junit())
 
-    def case_path(self, result: EpisodeResult) -> Path:
+    def case_path(self, trial: Trial) -> Path:
         """Where the failure's case file is."""
-        name = f"{result.scenario.name}-{result.seed}.json"
-        return self.campaign.folder / "cases" / name
+        return self.campaign.folder / "cases" / f"{trial.name}.json"
+
+    def _judged(self, scenario: Scenario) -> tuple[WorldName, ...]:
+        return tuple(w for w in self.campaign.worlds if self.outcomes_of(scenario, w))
+
+    def _keep_case(self, trial: Trial, text: str) -> Path:
+        path = self.case_path(trial)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, text.encode())
+        self.cases[_key(trial)].append(path)
+        return path
 
     def _summary(self, now: datetime) -> dict[str, object]:
-        skipped = {skip.scenario.name: skip.why for skip in self.campaign.skipped()}
+        campaign = self.campaign
         return {
             "schema": SCHEMA,
             "verdict": self.verdict(),
             "exit_status": int(self.exit_status()),
             "started_at": self.started_at.isoformat(),
             "duration_s": round((now - self.started_at).total_seconds(), 3),
-            "seed": self.campaign.seed,
-            "client": self.campaign.targets.client.name,
-            "server": self.campaign.targets.server.name,
+            "seed": campaign.seed,
+            "client": campaign.targets.client.name,
+            "server": campaign.targets.server.name,
             "interrupted": self.interrupted,
             "versions": versions(),
             "scenarios": [
-                self._scenario(scenario, skipped.get(scenario.name))
-                for scenario in self.campaign.scenarios
+                *(self._told(s, key) for s in campaign.scenarios for key in self._keys(s)),
+                *(
+                    _told_skipped(skip.scenario, skip.world, skip.why)
+                    for skip in campaign.skipped()
+                ),
             ],
         }
 
-    def _scenario(self, scenario: Scenario, skipped: str | None) -> dict[str, object]:
-        results = self.results.get(scenario.name, [])
-        verdict = self.scenario_verdict(scenario)
+    def _keys(self, scenario: Scenario) -> list[Key]:
+        return [key for key in self.outcomes if key[0] == scenario.name]
+
+    def _told(self, scenario: Scenario, key: Key) -> dict[str, object]:
+        outcomes = self.outcomes[key]
+        verdict = _overall(outcomes)
         return {
             "name": scenario.name,
             "family": str(scenario.family),
-            "world": "local",
-            "fidelity": "socket",
-            "episodes": len(results),
-            "verdict": "skipped" if skipped else word(verdict),
-            "why": "" if skipped or isinstance(verdict, Valid) else verdict.why,
-            "skipped": skipped or "",
-            "duration_s": round(sum(result.duration_s for result in results), 3),
-            "checkers": self.checker_verdicts(scenario),
-            "cases": [
-                str(self.case_path(result).relative_to(self.campaign.folder))
-                for result in results
-                if isinstance(result.verdict, Invalid)
-            ],
+            "world": key[1],
+            "fidelity": key[2],
+            "episodes": len(outcomes),
+            "verdict": word(verdict),
+            "why": "" if isinstance(verdict, Valid) else verdict.why,
+            "skipped": "",
+            "duration_s": round(sum(outcome.duration_s for outcome in outcomes), 3),
+            "checkers": _by_checker(outcomes),
+            "cases": [str(path.relative_to(self.campaign.folder)) for path in self.cases[key]],
         }
 
     def _junit(self) -> bytes:
         suites = ElementTree.Element("testsuites", name="dtms-lab")
-        skipped = {skip.scenario.name: skip.why for skip in self.campaign.skipped()}
         for family in dict.fromkeys(scenario.family for scenario in self.campaign.scenarios):
             members = [s for s in self.campaign.scenarios if s.family == family]
-            suites.append(self._junit_suite(str(family), members, skipped))
+            suites.append(self._junit_suite(str(family), members))
         ElementTree.indent(suites)
         return bytes(ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True)) + b"\n"
 
-    def _junit_suite(
-        self, family: str, members: Sequence[Scenario], skipped: dict[str, str]
-    ) -> ElementTree.Element:
+    def _junit_suite(self, family: str, members: Sequence[Scenario]) -> ElementTree.Element:
         suite = ElementTree.Element("testsuite", name=family)
-        counts = {"tests": len(members), "failures": 0, "errors": 0, "skipped": 0}
+        counts = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
+        skipped = {(skip.scenario.name, skip.world): skip.why for skip in self.campaign.skipped()}
+        several = len(self.campaign.worlds) > 1
         for scenario in members:
-            seconds = sum(r.duration_s for r in self.results.get(scenario.name, ()))
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=family, name=scenario.name, time=f"{seconds:.3f}"
-            )
-            verdict = self.scenario_verdict(scenario)
-            if scenario.name in skipped:
-                counts["skipped"] += 1
-                ElementTree.SubElement(case, "skipped", message=skipped[scenario.name])
-            elif isinstance(verdict, Invalid):
-                counts["failures"] += 1
-                ElementTree.SubElement(case, "failure", message=verdict.why)
-            elif isinstance(verdict, Unknown):
-                counts["errors"] += 1
-                ElementTree.SubElement(case, "error", message=verdict.why)
+            for world in self.campaign.worlds:
+                outcomes = self.outcomes_of(scenario, world)
+                seconds = sum(outcome.duration_s for outcome in outcomes)
+                case = ElementTree.SubElement(
+                    suite,
+                    "testcase",
+                    classname=f"{family}.{world}" if several else family,
+                    name=scenario.name,
+                    time=f"{seconds:.3f}",
+                )
+                counts["tests"] += 1
+                verdict = _overall(outcomes)
+                if why := skipped.get((scenario.name, world)):
+                    counts["skipped"] += 1
+                    ElementTree.SubElement(case, "skipped", message=why)
+                elif isinstance(verdict, Invalid):
+                    counts["failures"] += 1
+                    ElementTree.SubElement(case, "failure", message=verdict.why)
+                elif isinstance(verdict, Unknown):
+                    counts["errors"] += 1
+                    ElementTree.SubElement(case, "error", message=verdict.why)
         for name, count in counts.items():
             suite.set(name, str(count))
         return suite
 
-    def _write_case(self, result: EpisodeResult) -> None:
-        path = self.case_path(result)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        case = {
-            "schema": SCHEMA,
-            "scenario": result.scenario.name,
+    def _local_case(self, outcome: Outcome) -> dict[str, object]:
+        trial, targets = outcome.trial, self.campaign.targets
+        assert outcome.history is not None
+        return {
+            "schema": CASE_SCHEMA,
+            "scenario": trial.scenario.name,
             "world": "local",
             "fidelity": "socket",
-            "client": self.campaign.targets.client.name,
-            "server": self.campaign.targets.server.name,
-            "seed": result.seed,
+            "client": targets.client.name,
+            "server": targets.server.name,
+            "seed": trial.seed,
             "choices": {},
             "versions": versions(),
-            "verdict": {name: word(verdict) for name, verdict in result.verdicts.items()},
-            "why": result.verdict.why if isinstance(result.verdict, Invalid) else "",
-            "history": str(Path("..", "history", result.history.name)),
+            "verdict": {name: word(verdict) for name, verdict in outcome.verdicts.items()},
+            "why": outcome.verdict.why,
+            "history": str(Path("..", "history", outcome.history.name)),
         }
-        _replace(path, (json.dumps(case, indent=2) + "\n").encode())
 
 
 def word(verdict: Verdict) -> str:
@@ -193,12 +227,45 @@ def word(verdict: Verdict) -> str:
     return type(verdict).__name__.lower()
 
 
-def versions() -> dict[str, str]:
-    """What the result was got with."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+def _key(trial: Trial) -> Key:
+    return trial.scenario.name, trial.world, trial.fidelity
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _overall(outcomes: Sequence[Outcome]) -> Verdict:
+    """The gravest; but where some episodes were valid, doubt about others is no verdict."""
+    worst = combine(outcome.verdict for outcome in outcomes)
+    trouble = any(outcome.environment for outcome in outcomes)
+    if isinstance(worst, Unknown) and not trouble:
+        return next((o.verdict for o in outcomes if isinstance(o.verdict, Valid)), worst)
+    return worst
+
+
+def _by_checker(outcomes: Sequence[Outcome]) -> dict[str, str]:
+    """The worst verdict of each checker."""
+    names: dict[str, list[Verdict]] = defaultdict(list)
+    for outcome in outcomes:
+        for name, verdict in outcome.verdicts.items():
+            names[name].append(verdict)
+    return {name: word(combine(verdicts)) for name, verdicts in names.items()}
+
+
+def _told_skipped(scenario: Scenario, world: WorldName, why: str) -> dict[str, object]:
+    return {
+        "name": scenario.name,
+        "family": str(scenario.family),
+        "world": world,
+        "fidelity": "",
+        "episodes": 0,
+        "verdict": "skipped",
+        "why": "",
+        "skipped": why,
+        "duration_s": 0.0,
+        "checkers": {},
+        "cases": [],
+    }
+
+
+def replace_file(path: Path, content: bytes) -> None:
     """So that a reader, or a crash, never meets half a file."""
     fresh = path.with_name(f".{path.name}.new")
     fresh.write_bytes(content)

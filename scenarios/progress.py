@@ -12,9 +12,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scenarios.campaign import Campaign, EpisodeResult
+from scenarios.campaign import Campaign
 from scenarios.output import RunReport, word
-from scenarios.scenario import Scenario
+from scenarios.trial import Outcome, Trial
 from scenarios.verdict import Valid
 
 STYLES = {"valid": "green", "invalid": "bold red", "unknown": "yellow", "skipped": "dim"}
@@ -33,11 +33,11 @@ class Progress(Protocol):
         trace: TracebackType | None,
     ) -> None: ...
 
-    def started(self, scenario: Scenario, seed: int) -> None:
+    def started(self, trial: Trial) -> None:
         """An episode begins."""
         ...
 
-    def ended(self, result: EpisodeResult) -> None:
+    def ended(self, outcome: Outcome) -> None:
         """An episode has been judged."""
         ...
 
@@ -61,7 +61,7 @@ class PlainLines:
     def __init__(self, console: Console, campaign: Campaign) -> None:
         self._console = console
         self._campaign = campaign
-        self._total = len(campaign.episodes())
+        self._total = len(campaign.all_trials())
         self._ended = 0
 
     def __enter__(self) -> Self:
@@ -71,27 +71,31 @@ class PlainLines:
     def __exit__(self, *_exc: object) -> None:
         """Lines need no ending."""
 
-    def started(self, scenario: Scenario, seed: int) -> None:
+    def started(self, trial: Trial) -> None:
         """Beginnings are not told: lines of episodes that run beside each other would mix."""
 
-    def ended(self, result: EpisodeResult) -> None:
+    def ended(self, outcome: Outcome) -> None:
         self._ended += 1
         self._print(
-            f"[{self._ended}/{self._total}] {word(result.verdict)} "
-            f"{result.scenario.name} seed {result.seed} ({result.duration_s:.1f} s)"
+            f"[{self._ended}/{self._total}] {word(outcome.verdict)} "
+            f"{outcome.trial.told} ({outcome.duration_s:.1f} s)"
         )
 
     def say(self, text: str) -> None:
         self._print(text)
 
     def print_matrix(self, report: RunReport) -> None:
-        skipped = {skip.scenario.name: skip.why for skip in self._campaign.skipped()}
         for scenario in self._campaign.scenarios:
-            if scenario.name in skipped:
-                self._print(f"skipped {scenario.family} {scenario.name}: {skipped[scenario.name]}")
-            else:
-                told = word(report.scenario_verdict(scenario))
+            told = " ".join(
+                f"{world}:{word(report.verdict_of(scenario, world))}"
+                for world in self._campaign.worlds
+                if report.outcomes_of(scenario, world)
+            )
+            if told:
                 self._print(f"{told} {scenario.family} {scenario.name}")
+        for skip in self._campaign.skipped():
+            scenario = skip.scenario
+            self._print(f"skipped {scenario.family} {scenario.name} in {skip.world}: {skip.why}")
         self._print(closing_sentence(report))
 
     def _print(self, text: str) -> None:
@@ -104,10 +108,9 @@ class LiveMatrix:
     def __init__(self, console: Console, campaign: Campaign) -> None:
         self._console = console
         self._campaign = campaign
-        episodes = campaign.episodes()
-        self._total = Counter(str(scenario.family) for scenario, _seed in episodes)
-        self._counts: dict[str, Counter[str]] = {family: Counter() for family in self._total}
-        self._running: dict[tuple[str, int], float] = {}
+        self._total = Counter(_row(trial) for trial in campaign.all_trials())
+        self._counts: dict[str, Counter[str]] = {row: Counter() for row in self._total}
+        self._running: dict[str, float] = {}
         self._began = time.monotonic()
         self._live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
 
@@ -123,33 +126,38 @@ class LiveMatrix:
     ) -> None:
         self._live.__exit__(kind, error, trace)
 
-    def started(self, scenario: Scenario, seed: int) -> None:
-        self._running[scenario.name, seed] = time.monotonic()
+    def started(self, trial: Trial) -> None:
+        self._running[trial.told] = time.monotonic()
 
-    def ended(self, result: EpisodeResult) -> None:
-        self._running.pop((result.scenario.name, result.seed), None)
-        self._counts[str(result.scenario.family)][word(result.verdict)] += 1
+    def ended(self, outcome: Outcome) -> None:
+        self._running.pop(outcome.trial.told, None)
+        self._counts[_row(outcome.trial)][word(outcome.verdict)] += 1
 
     def say(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False)
 
     def print_matrix(self, report: RunReport) -> None:
+        worlds = self._campaign.worlds
         table = Table(box=None, pad_edge=False)
-        for column in ("family", "scenario", "local", "episodes", "s", "why"):
+        for column in ("family", "scenario", *worlds, "episodes", "s", "why"):
             table.add_column(column, justify="right" if column in {"episodes", "s"} else "left")
-        skipped = {skip.scenario.name: skip.why for skip in self._campaign.skipped()}
+        skipped = {(skip.scenario.name, skip.world): skip.why for skip in self._campaign.skipped()}
         for scenario in self._campaign.scenarios:
-            results = report.results.get(scenario.name, [])
+            outcomes = [o for world in worlds for o in report.outcomes_of(scenario, world)]
             verdict = report.scenario_verdict(scenario)
-            told = "skipped" if scenario.name in skipped else word(verdict)
-            why = "" if isinstance(verdict, Valid) else verdict.why
+            words = [
+                "skipped" if (scenario.name, w) in skipped else word(report.verdict_of(scenario, w))
+                for w in worlds
+            ]
+            why = "" if isinstance(verdict, Valid) or not outcomes else verdict.why
+            reasons = dict.fromkeys(skipped.get((scenario.name, world), "") for world in worlds)
             table.add_row(
                 str(scenario.family),
                 scenario.name,
-                Text(told, STYLES[told]),
-                str(len(results)),
-                f"{sum(result.duration_s for result in results):.1f}",
-                Text(skipped.get(scenario.name, why)),
+                *(Text(told, STYLES[told]) for told in words),
+                str(len(outcomes)),
+                f"{sum(outcome.duration_s for outcome in outcomes):.1f}",
+                Text("; ".join(filter(None, (why, *reasons)))),
             )
         self._console.print(table)
         self._console.print(closing_sentence(report), markup=False)
@@ -158,10 +166,10 @@ class LiveMatrix:
         table = Table(box=None, pad_edge=False)
         for column in ("family", "done", "valid", "invalid", "unknown"):
             table.add_column(column, justify="left" if column == "family" else "right")
-        for family, counts in self._counts.items():
+        for row, counts in self._counts.items():
             table.add_row(
-                family,
-                f"{counts.total()}/{self._total[family]}",
+                row,
+                f"{counts.total()}/{self._total[row]}",
                 *(Text(str(counts[w] or ""), STYLES[w]) for w in ("valid", "invalid", "unknown")),
             )
         return Group(table, Text(self._footer(), "dim"))
@@ -172,17 +180,24 @@ class LiveMatrix:
         left = self._total.total() - done
         elapsed = now - self._began
         remaining = f", about {elapsed / done * left:.0f} s left" if done and left else ""
-        shown = [f"{name} {now - since:.0f} s" for (name, _), since in self._running.items()]
+        shown = [f"{told} {now - since:.0f} s" for told, since in self._running.items()]
         return f"{elapsed:.0f} s{remaining}  {'  '.join(shown[:RUNNING_SHOWN_MAX])}"
 
 
 def closing_sentence(report: RunReport) -> str:
     """The whole run in one line."""
     campaign = report.campaign
-    judged = [s for s in campaign.scenarios if report.results.get(s.name)]
+    judged = [
+        s for s in campaign.scenarios if any(report.outcomes_of(s, w) for w in campaign.worlds)
+    ]
     told = Counter(word(report.scenario_verdict(scenario)) for scenario in judged)
     counts = ", ".join(f"{told[name]} {name}" for name in ("valid", "invalid", "unknown"))
     skipped = len(campaign.skipped())
     more = f", {skipped} skipped" if skipped else ""
-    episodes = sum(len(results) for results in report.results.values())
+    episodes = sum(len(outcomes) for outcomes in report.outcomes.values())
     return f"{len(judged)} scenarios, {episodes} episodes: {counts}{more}. {campaign.folder}"
+
+
+def _row(trial: Trial) -> str:
+    """What a row of the live matrix counts."""
+    return f"{trial.scenario.family} {trial.world}"

@@ -12,14 +12,18 @@ from pathlib import Path
 
 from rich.console import Console
 
-from scenarios.campaign import Campaign, EpisodeResult, Targets
+from scenarios.campaign import Campaign
 from scenarios.explain import explain
+from scenarios.exploration.batch import Small
+from scenarios.exploration.workers import cores
 from scenarios.history import History
 from scenarios.output import ExitStatus, RunReport
 from scenarios.progress import Progress, progress_for
 from scenarios.scenario import Scenario
-from scenarios.targets.spec import ClientTarget, ServerTarget
+from scenarios.targets.targets import Targets
+from scenarios.trial import Outcome, Trial, WorldName
 from scenarios.verdict import Invalid, Unknown
+from scenarios.worlds.sim.world import Fidelity
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +31,13 @@ class RunRequest:
     """What the command line asked for."""
 
     scenarios: Sequence[Scenario]
-    client: ClientTarget
-    server: ServerTarget
+    targets: Targets
+    worlds: Sequence[WorldName]
+    fidelity: Fidelity | None
     seed: int
-    repeat: int
+    repeat: int | None
     jobs: int
     out: Path | None
-    python: str
 
 
 def run_and_report(request: RunRequest, console: Console, errors: Console) -> ExitStatus:
@@ -41,13 +45,16 @@ def run_and_report(request: RunRequest, console: Console, errors: Console) -> Ex
 
     Raises `FileExistsError` where the folder already holds results, which are never overwritten.
     """
-    folder = _folder(request.out)
+    folder = results_folder(request.out)
     campaign = Campaign(
         scenarios=request.scenarios,
-        targets=Targets(request.client, request.server, request.python),
+        targets=request.targets,
+        worlds=request.worlds,
+        fidelity=request.fidelity,
         seed=request.seed,
         repeat=request.repeat,
         jobs=request.jobs,
+        workers=cores(),
         folder=folder,
     )
     report = RunReport(campaign, datetime.now(UTC))
@@ -68,38 +75,57 @@ async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> Non
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
-    def on_result(result: EpisodeResult) -> None:
-        report.add(result)
-        progress.ended(result)
-        if isinstance(result.verdict, Invalid):
-            progress.say(_tell_failure(report, result))
-        elif isinstance(result.verdict, Unknown):
-            progress.say(f"UNKNOWN {result.scenario.name} seed {result.seed}: {result.verdict.why}")
+    told: set[tuple[str, str]] = set()
 
-    await campaign.run(progress.started, on_result)
+    def on_outcome(outcome: Outcome) -> None:
+        report.add(outcome)
+        progress.ended(outcome)
+        trial = outcome.trial
+        if isinstance(outcome.verdict, Invalid):
+            key = (trial.world, trial.scenario.name)
+            if trial.world == "local" or key not in told:
+                progress.say(_tell_failure(report, outcome))
+            told.add(key)
+        elif outcome.environment:
+            progress.say(f"UNKNOWN {trial.told}: {outcome.environment}")
+        elif isinstance(outcome.verdict, Unknown) and trial.world == "local":
+            progress.say(f"UNKNOWN {trial.told}: {outcome.verdict.why}")
+
+    def on_small(trial: Trial, small: Small) -> None:
+        path = report.add_small(trial, small)
+        size = ", ".join(f"{count} {what}" for what, count in small.size.items())
+        progress.say(
+            f"{trial.told}, made small in {small.plays} episodes: {size}\n{small.told}\n"
+            f"replay: dtms-lab replay {path}"
+        )
+
+    await campaign.run(progress.started, on_outcome, on_small)
 
 
-def _tell_failure(report: RunReport, result: EpisodeResult) -> str:
-    history = History.read(result.history)
-    told = [
-        explain(name, verdict, history)
-        for name, verdict in result.verdicts.items()
-        if isinstance(verdict, Invalid)
-    ]
-    return "\n".join(
-        [
-            f"{result.scenario.name} seed {result.seed}",
-            *told,
-            f"history: {result.history}",
-            f"replay: {replay_command(report, result)}",
+def _tell_failure(report: RunReport, outcome: Outcome) -> str:
+    """With the way back."""
+    trial = outcome.trial
+    told = list(outcome.told.values())
+    if not told and outcome.history is not None:
+        history = History.read(outcome.history)
+        told = [
+            explain(name, verdict, history)
+            for name, verdict in outcome.verdicts.items()
+            if isinstance(verdict, Invalid)
         ]
-    )
+    lines = [trial.told, *told, f"history: {outcome.history}"]
+    if trial.world == "local":
+        lines.append(f"replay: {replay_command(report, trial)}")
+    return "\n".join(lines)
 
 
-def replay_command(report: RunReport, result: EpisodeResult) -> str:
-    """The command that plays the same episode again."""
+def replay_command(report: RunReport, trial: Trial) -> str:
+    """The command that runs the same episode again."""
     targets = report.campaign.targets
-    words = ["dtms-lab", "run", result.scenario.name, "--seed", str(result.seed)]
+    words = ["dtms-lab", "run", trial.scenario.name, "--world", trial.world]
+    words += ["--seed", str(trial.seed)]
+    if trial.world == "sim":
+        words += ["--fidelity", trial.fidelity]
     if targets.client.name != "reference":
         words += ["--client", targets.client.name]
     if targets.server.name != "simulated":
@@ -107,7 +133,7 @@ def replay_command(report: RunReport, result: EpisodeResult) -> str:
     return " ".join(f"'{word}'" if " " in word else word for word in words)
 
 
-def _folder(out: Path | None) -> Path:
+def results_folder(out: Path | None) -> Path:
     """`runs/<id>`, or the folder asked for, which must hold no results yet."""
     if out is None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")

@@ -36,6 +36,10 @@ class Position:
     take_profit: float | None
     strategy_type: str | None = None
 
+    def terms(self) -> dict[str, object]:
+        """Every field by its name, the ticket first."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     def data(self, spelling: Spelling = "wire") -> dict[str, object]:
         """The trade as a service would hand it to a registration client, without the ticket."""
         names = _SPELLINGS[spelling]

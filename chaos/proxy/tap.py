@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from chaos.answer import HttpAnswer
 from chaos.json_body import decoded
 from chaos.request import RequestView
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """A request that came in whole. `number` counts from 0 through all links of the proxy."""
 
     number: int
@@ -23,8 +23,7 @@ class Exchange:
         return self.request.link.partition("->")[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """An answer that came, or went out, whole.
 
     `body` is the decoded JSON, or the text where it is none, None where it is empty; of a body over
@@ -41,8 +40,7 @@ class Answer:
         return cls(answer.status, decoded(answer.body), answer.header("retry-after"))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How an exchange ended.
 
     `reached`: the request, or the beginning of it, was handed to a connection to the server; False

@@ -34,8 +34,6 @@ def measure() -> tuple[Figure, ...]:
         _long(4, OPERATIONS // 8),
         _long(OPERATIONS // 13, 4, distinct=1),
     )
-    for history in histories:
-        history.calls("register")
     return tuple(
         Figure(f"judge_50000_{name}", max(_cost_s(name, h) for h in histories), "s CPU", 1.0)
         for name in CHECKERS
@@ -43,8 +41,10 @@ def measure() -> tuple[Figure, ...]:
 
 
 def _cost_s(name: str, history: History) -> float:
+    fresh = History(history.ops)  # remembers nothing that other checkers read
+    fresh.calls("register")
     began = time.process_time()
-    CHECKERS[name](history)
+    CHECKERS[name](fresh)
     return time.process_time() - began
 
 

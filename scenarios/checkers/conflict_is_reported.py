@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -108,7 +108,7 @@ def _stored(dispute: _Dispute, final: Final) -> Iterator[Verdict]:
         yield Invalid(why, final.indices[:1], (dispute.ticket,))
 
 
-def _judge(report: Report, dispute: _Dispute, asked: dict[str, Audit], durable: bool) -> Verdict:
+def _judge(report: Report, dispute: _Dispute, asked: Mapping[str, Audit], durable: bool) -> Verdict:
     refused, differs = dispute.refused(report), dispute.differs(report)
     if not refused and not differs:
         return Valid()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
 
 from scenarios.evidence.reading import integer, mapping, number, text
+from scenarios.evidence.shared import once_per_history
 from scenarios.history import Call, History
 
 ANSWERED_FOR = frozenset({"answerfor", "failfirst", "garbage", "wrongecho", "truncate"})
@@ -14,12 +17,13 @@ KEPT_FROM_SERVER = frozenset({"answerfor", "failfirst", "droprequest"})
 """Faults that leave the server out of it."""
 SEEN_AT_ONCE = frozenset({"refuse", "reset"})
 """Faults that a client notices when they happen; others it may have to wait out."""
+FAULTS_MAX = 1_000
+"""How many wordings of faults are remembered."""
 RETRYABLE = frozenset({408, 425, 429})
 """The 4xx that ask for another try."""
 
 
-@dataclass(frozen=True, slots=True)
-class ServerAnswer:
+class ServerAnswer(msgspec.Struct, frozen=True):
     """What the server said, whether or not anybody got to hear it."""
 
     status: int
@@ -44,8 +48,7 @@ class ServerAnswer:
         return self.registered and state != "CLOSED"
 
 
-@dataclass(frozen=True, slots=True)
-class Exchange:
+class Exchange(msgspec.Struct, frozen=True):
     """One request of `service`. `status` is what was delivered to it, None where nothing was.
 
     A `copy` is an extra delivery that a fault made of a request: the service neither sent it nor
@@ -111,26 +114,40 @@ def exchanges(history: History, *fs: str) -> tuple[Exchange, ...]:
     """Exchanges with the DTMS API in the order they began; all, or those of the named kinds.
 
     What services sent, and what was delivered to them: the operations of `wire`."""
-    return tuple(_carried(history, "wire", fs))
+    return _of_kinds(_sent(history), fs)
 
 
 def deliveries(history: History, *fs: str) -> tuple[Exchange, ...]:
     """What reached the server: the exchanges, and the copies that the network made of them."""
-    copies = tuple(_carried(history, "network", fs))
+    copies = _of_kinds(_copied(history), fs)
     if not copies:
         return exchanges(history, *fs)
     return tuple(sorted((*exchanges(history, *fs), *copies), key=lambda e: e.begun))
 
 
-def _carried(history: History, carrier: str, fs: tuple[str, ...]) -> Iterator[Exchange]:
-    for call in history.calls(fs[0] if len(fs) == 1 else None, service=carrier):
+def _of_kinds(carried: tuple[Exchange, ...], fs: tuple[str, ...]) -> tuple[Exchange, ...]:
+    return tuple(exchange for exchange in carried if exchange.f in fs) if fs else carried
+
+
+@once_per_history
+def _sent(history: History) -> tuple[Exchange, ...]:
+    return tuple(_carried(history, "wire"))
+
+
+@once_per_history
+def _copied(history: History) -> tuple[Exchange, ...]:
+    return tuple(_carried(history, "network"))
+
+
+def _carried(history: History, carrier: str) -> Iterator[Exchange]:
+    for call in history.calls(service=carrier):
         link = text(call.invoke.get("link")) or ""
-        if (not fs or call.invoke.f in fs) and (not link or link.endswith("->dtms")):
+        if not link or link.endswith("->dtms"):
             yield _exchange(call, link, is_copy=carrier == "network")
 
 
 def _exchange(call: Call, link: str, is_copy: bool) -> Exchange:
-    faults = frozenset(map(_plain, (text(call.get("fault")) or "").split("+"))) - {""}
+    faults = _faults(text(call.get("fault")) or "")
     status = integer(call.get("status")) if call.ended == "ok" else None
     return Exchange(
         call=call,
@@ -155,6 +172,11 @@ def _server_answer(call: Call, status: int | None, faults: frozenset[str]) -> Se
     if status is None or faults & ANSWERED_FOR:
         return None
     return ServerAnswer(status, call.get("body"))
+
+
+@lru_cache(FAULTS_MAX)
+def _faults(told: str) -> frozenset[str]:
+    return frozenset(map(_plain, told.split("+"))) - {""}
 
 
 def _plain(name: str) -> str:

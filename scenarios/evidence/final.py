@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from scenarios.evidence.reading import by_ticket, integer, items, mapping, text
+from scenarios.evidence.shared import once_per_history
 from scenarios.evidence.terms import Terms
 from scenarios.history import History, Op
 
@@ -31,20 +32,7 @@ class Final:
     @classmethod
     def of(cls, history: History) -> Final:
         """From the last reading of each kind."""
-        read, managers = _last(history, "read-all"), _last(history, "who-manages")
-        universal = _last(history, "universal")
-        tickets = (integer(ticket) for ticket in items(universal.value if universal else None))
-        return cls(
-            read=read,
-            trades=by_ticket(read.value if read else None),
-            managers=(
-                None
-                if managers is None
-                else {t: text(name) or "" for t, name in by_ticket(managers.value).items()}
-            ),
-            universal=None if universal is None else tuple(t for t in tickets if t is not None),
-            indices=tuple(op.index for op in (read, managers, universal) if op is not None),
-        )
+        return _final(history)
 
     def presence(self, ticket: int) -> Presence:
         """How the DTMS API holds the ticket."""
@@ -73,6 +61,24 @@ class Final:
     def there(self, ticket: int) -> bool:
         """Whether anybody manages it."""
         return self.presence(ticket) == "active" or self.elsewhere(ticket)
+
+
+@once_per_history
+def _final(history: History) -> Final:
+    read, managers = _last(history, "read-all"), _last(history, "who-manages")
+    universal = _last(history, "universal")
+    tickets = (integer(ticket) for ticket in items(universal.value if universal else None))
+    return Final(
+        read=read,
+        trades=by_ticket(read.value if read else None),
+        managers=(
+            None
+            if managers is None
+            else {t: text(name) or "" for t, name in by_ticket(managers.value).items()}
+        ),
+        universal=None if universal is None else tuple(t for t in tickets if t is not None),
+        indices=tuple(op.index for op in (read, managers, universal) if op is not None),
+    )
 
 
 def _last(history: History, f: str) -> Op | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Set
+
+import msgspec
 
 from scenarios.evidence.reading import text
+from scenarios.evidence.shared import once_per_history
 from scenarios.evidence.terms import Terms
 from scenarios.history import Call, History, Op
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True):
     """A position opened at the broker: money at risk from `op` on."""
 
     ticket: int
@@ -19,7 +21,8 @@ class Position:
     strategy: str | None
 
 
-def executed(history: History) -> dict[int, Position]:
+@once_per_history
+def executed(history: History) -> Mapping[int, Position]:
     """Every position the broker opened, by ticket. One that it changed is at risk since it was
     opened first, on the terms that it has now."""
     positions: dict[int, Position] = {}
@@ -31,7 +34,8 @@ def executed(history: History) -> dict[int, Position]:
     return positions
 
 
-def close_calls(history: History) -> dict[int, list[Call]]:
+@once_per_history
+def close_calls(history: History) -> Mapping[int, list[Call]]:
     """Requests to close a registration that may have been carried out, by ticket."""
     closes: dict[int, list[Call]] = {}
     for call in history.calls("close"):
@@ -40,7 +44,8 @@ def close_calls(history: History) -> dict[int, list[Call]]:
     return closes
 
 
-def maybe_closed(history: History) -> set[int]:
+@once_per_history
+def maybe_closed(history: History) -> Set[int]:
     """Tickets whose position was closed, or whose registration somebody asked to close."""
     gone = {op.ticket for op in history.notes("position-closed", "broker")}
     return {ticket for ticket in gone if ticket is not None} | set(close_calls(history))

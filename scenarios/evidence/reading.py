@@ -17,6 +17,8 @@ def integer(value: object) -> int | None:
 
 def number(value: object) -> float | None:
     """A finite number; True and False are none."""
+    if type(value) is float:
+        return value if isfinite(value) else None
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from scenarios.evidence.reading import by_ticket, integer, items, mapping, number, text
+from scenarios.evidence.shared import once_per_history
 from scenarios.evidence.terms import Terms
 from scenarios.history import Call, History, OpType
 
@@ -13,8 +16,7 @@ WARNING_AND_ABOVE = frozenset({"WARNING", "ERROR", "CRITICAL"})
 ERROR_AND_ABOVE = frozenset({"ERROR", "CRITICAL"})
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """A registration that a service asked for, and what its client said."""
 
     call: Call
@@ -54,6 +56,7 @@ class Report:
         return self.call.invoke.index < index and (completion is None or index < completion.index)
 
 
+@once_per_history
 def reports(history: History) -> tuple[Report, ...]:
     """Every registration asked for, in the order they were."""
     return tuple(
@@ -63,7 +66,8 @@ def reports(history: History) -> tuple[Report, ...]:
     )
 
 
-def reports_by_ticket(history: History) -> dict[int, list[Report]]:
+@once_per_history
+def reports_by_ticket(history: History) -> Mapping[int, list[Report]]:
     grouped: dict[int, list[Report]] = {}
     for report in reports(history):
         grouped.setdefault(report.ticket, []).append(report)
@@ -91,7 +95,8 @@ class Audit:
     leaks: Mapping[str, float]
 
 
-def audits(history: History) -> dict[str, Audit]:
+@once_per_history
+def audits(history: History) -> Mapping[str, Audit]:
     """The last audit of each service that answered one."""
     found: dict[str, Audit] = {}
     for call in history.calls("audit"):

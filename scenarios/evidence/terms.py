@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from math import isclose
+
+import msgspec
 
 from scenarios.evidence.reading import mapping, number, text
 
@@ -19,8 +20,7 @@ _SPELLINGS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(msgspec.Struct, frozen=True):
     """What makes two registrations of a ticket the same trade."""
 
     symbol: str
@@ -37,7 +37,8 @@ class Terms:
         None where one that is needed is missing or of a wrong type.
         """
         told = mapping(value)
-        nested = {**mapping(told.get("details")), **told}
+        details = told.get("details")
+        nested = {**details, **told} if isinstance(details, dict) else told
         symbol, direction = text(nested.get("symbol")), text(nested.get("direction"))
         entry, volume = _first(nested, "entry"), _first(nested, "volume")
         if symbol is None or direction is None or entry is None or volume is None:
@@ -75,19 +76,15 @@ class Terms:
         )
 
 
-_NAMES = tuple(field.name for field in fields(Terms))
+_NAMES = Terms.__struct_fields__
 _SIGN = {"BUY": 1, "SELL": -1}
 
 
 def _first(told: Mapping[str, object], name: str) -> float | None:
-    return next(
-        (
-            value
-            for spelling in _SPELLINGS[name]
-            if (value := number(told.get(spelling))) is not None
-        ),
-        None,
-    )
+    for spelling in _SPELLINGS[name]:
+        if (given := told.get(spelling)) is not None and (value := number(given)) is not None:
+            return value
+    return None
 
 
 def _same(one: object, other: object) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TextIO
+
+import msgspec
 
 from core.alerts import Alert
 from core.events import Level
@@ -27,7 +28,7 @@ class Notebook:
 
     def write(self, line: str) -> int:
         """An event was logged."""
-        event = json.loads(line)
+        event = msgspec.json.decode(line)
         if Level[event["level"]] >= Level.WARNING and len(self.events) < EVENTS_MAX:
             kept = ("level", "event", "ticket", "reason")
             self.events.append({name: event.get(name) for name in kept})

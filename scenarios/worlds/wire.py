@@ -13,12 +13,13 @@ class WireTap:
 
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
-        self._open: dict[int, Invocation] = {}
+        self._open: dict[int, tuple[Invocation, dict[str, object]]] = {}
 
     def on_request(self, exchange: Exchange) -> None:
         request = exchange.request
-        value = {**_about(exchange), "attempt": request.attempt, "payload": request.payload}
-        self._open[exchange.number] = self._recorder.invoke("wire", request.op, value)
+        about = _about(exchange)
+        value = {**about, "attempt": request.attempt, "payload": request.payload}
+        self._open[exchange.number] = self._recorder.invoke("wire", request.op, value), about
 
     def on_answer(self, exchange: Exchange, answer: Answer) -> None:
         """What the server said stands in the end of the exchange."""
@@ -32,15 +33,15 @@ class WireTap:
             call.ok({**value, "status": answer.status, "body": answer.body})
 
     def on_end(self, exchange: Exchange, outcome: Outcome) -> None:
-        call = self._open.pop(exchange.number)
-        value = {**_about(exchange), "fault": outcome.fault, **_server(outcome.server)}
+        call, value = self._open.pop(exchange.number)
+        value["fault"] = outcome.fault
+        if outcome.server is not None:
+            value["server_status"] = outcome.server.status
+            value["server_body"] = outcome.server.body
         if outcome.client is not None:
             client = outcome.client
-            value |= {
-                "status": client.status,
-                "body": client.body,
-                "retry_after": _seconds(client.retry_after),
-            }
+            value["status"], value["body"] = client.status, client.body
+            value["retry_after"] = _seconds(client.retry_after)
             call.ok(value)
         elif outcome.reached:
             call.info(value, outcome.why or "no answer was delivered")

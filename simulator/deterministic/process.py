@@ -20,6 +20,10 @@ class Life(Enum):
     DEAD = "dead"
 
 
+RUNNING, DEAD = Life.RUNNING, Life.DEAD
+"""Reading a member from its class costs as much as what is done with it, and is done everywhere."""
+
+
 class ProcessKilled(BaseException):
     """Unwinds the callback in whose middle its process died. Nothing that follows may have effect
     outside the process."""
@@ -46,7 +50,7 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        return self.life is not Life.DEAD
+        return self.life is not DEAD
 
     def at_death(self, do: Callable[[], None]) -> Callable[[], None]:
         """`do` is called, from outside, when the process dies; what comes back takes that back."""
@@ -61,7 +65,7 @@ class Process:
 
     def die(self) -> None:
         """From now on nothing of it runs. What it holds outside is given back, in order."""
-        if self.life is Life.DEAD:
+        if self.life is DEAD:
             return
         self.life = Life.DEAD
         self.parked.clear()
@@ -72,7 +76,7 @@ class Process:
 
     def stop_if_dead(self) -> None:
         """Raises `ProcessKilled` where the process has died in the middle of its callback."""
-        if self.life is Life.DEAD:
+        if self.life is DEAD:
             raise ProcessKilled(self.name)
 
 

@@ -145,7 +145,7 @@ class LinkTransport(httpx.AsyncBaseTransport):
         timeouts = request.extensions.get("timeout", {})
         connections = self._connections
         body = await request.aread()
-        headers = tuple((k.lower(), v) for k, v in request.headers.items())
+        headers = tuple((name.lower(), value) for name, value in request.headers.raw)
         told = Request(request.method, request.url.path, decoded(body), body, headers)
         if not await connections.take(timeouts.get("pool") or 5.0):
             raise httpx.PoolTimeout("no connection was to be had in time", request=request)

@@ -21,6 +21,7 @@ from scenarios.targets.spec import (
     ServerTarget,
 )
 from scenarios.worlds.world import EnvironmentFailed
+from simulator.deterministic.process import ProcessKilled
 
 PLAIN = "plain functions run in local: what blocks cannot run in virtual time"
 
@@ -47,18 +48,31 @@ def are_foreign(client: ClientTarget, server: ServerTarget) -> bool:
 class FunctionService:
     """A client function with the helper's signature, as the driver asks it."""
 
-    def __init__(self, function: Callable[..., Any], api_url: str) -> None:
-        """Raises `EnvironmentFailed` for a plain function."""
+    def __init__(
+        self, function: Callable[..., Any], api_url: str, exits: Callable[[SystemExit], None]
+    ) -> None:
+        """`exits` ends the process. Raises `EnvironmentFailed` for a plain function."""
         if not inspect.iscoroutinefunction(function):
             raise EnvironmentFailed(PLAIN)
         self.booted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.booted.set_result(None)
         self._function = function
         self._api_url = api_url
+        self._exits = exits
 
     async def answer(self, request: Mapping[str, object]) -> dict[str, object]:
         """The answer to one request of the protocol, as the shim gives it in a real process."""
-        return await shim.told(self._function, {**request, "api_url": self._api_url}, None)
+        try:
+            return await shim.told(self._function, {**request, "api_url": self._api_url}, None)
+        except SystemExit as ended:
+            self._exits(ended)
+            raise ProcessKilled from ended
+
+
+def exit_status(ended: SystemExit) -> int:
+    """As the interpreter makes it of what `sys.exit` was given."""
+    code = ended.code
+    return code if isinstance(code, int) else int(code is not None)
 
 
 def application(factory: Callable[..., Any], data_dir: Path, broker_url: str) -> Any:

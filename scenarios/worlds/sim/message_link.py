@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -51,15 +51,19 @@ class CutOff(LinkFailed):
     """The connection ended in good order, before the answer or in the middle of it."""
 
 
-@dataclass(slots=True, eq=False)
-class Request:
+class Request(msgspec.Struct, eq=False):
     """What a client sends. `payload` is the decoded body; `body` its bytes, where there are any."""
 
     method: str
     path: str
     payload: object = None
     body: bytes | None = None
-    headers: tuple[tuple[str, str], ...] = ()
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """In lower case."""
+
+
+def _nothing() -> None:
+    """There is no burden yet."""
 
 
 class Receiver(Protocol):
@@ -72,12 +76,13 @@ class Receiver(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
-class Flight:
+class Flight(msgspec.Struct, eq=False):
     """One exchange under way. `answered` is what the client waits for."""
 
     request: Request
     exchange: Exchange
+    key: str
+    """What draws about it are keyed by."""
     verdict: Verdict
     faults: tuple[str, ...]
     answered: asyncio.Future[Answer]
@@ -93,9 +98,9 @@ class Flight:
     server: Answer | None = None
     raw: HttpAnswer | None = None
     at: Process | None = None
-    unburden: Callable[[], None] = field(default=lambda: None)
+    unburden: Callable[[], None] = _nothing
     """The server's death is nothing to it any more."""
-    leave: Callable[[], None] = field(default=lambda: None)
+    leave: Callable[[], None] = _nothing
     """Nor is the client's."""
 
 
@@ -156,7 +161,7 @@ class MessageLink:
         exchange = Exchange(self._number(view), view)
         self._tap.on_request(exchange)
         verdict, faults = decide(self.rules, view, self._draw)
-        flight = Flight(request, exchange, verdict, faults, self._loop.create_future())
+        flight = Flight(request, exchange, view.key, verdict, faults, self._loop.create_future())
         self._flights[flight] = None
         client = current_process()
         if client is not None:
@@ -219,10 +224,10 @@ class MessageLink:
     # On the way to the server.
 
     def _forward(self, flight: Flight, verdict: Forward) -> None:
-        def travel() -> None:
+        if verdict.delay_s > 0:
+            self._after(verdict.delay_s, lambda: self._travel(flight, True, self._arrive))
+        else:
             self._travel(flight, True, self._arrive)
-
-        self._after(verdict.delay_s, travel)
 
     def _arrive(self, flight: Flight) -> None:
         if flight.dead:
@@ -236,10 +241,8 @@ class MessageLink:
         process = flight.at = server.process
         flight.unburden = process.at_death(lambda: self._server_died(flight))
 
-        def take() -> None:
-            server.take(flight.request, lambda answer, raw: self._answered(flight, answer, raw))
-
-        self._loop.call_soon(take, context=process.context.copy())
+        reply = partial(self._answered, flight)
+        self._loop.call_soon(server.take, flight.request, reply, context=process.context.copy())
         assert isinstance(flight.verdict, Forward)
         if flight.verdict.copies > 1:
             self._send_copies(flight, flight.verdict)
@@ -297,7 +300,11 @@ class MessageLink:
         self._tap.on_answer(flight.exchange, answer)
         verdict = flight.verdict
         assert isinstance(verdict, Forward)
-        self._after(verdict.answer_delay_s, lambda: self._hand_back(flight, verdict, answer, raw))
+        if verdict.answer_delay_s > 0:
+            hand_back = partial(self._hand_back, flight, verdict, answer, raw)
+            self._after(verdict.answer_delay_s, hand_back)
+        else:
+            self._hand_back(flight, verdict, answer, raw)
 
     def _hand_back(
         self, flight: Flight, verdict: Forward, answer: Answer, raw: HttpAnswer | None
@@ -306,8 +313,9 @@ class MessageLink:
             return
         if isinstance(verdict.answer, Lose):
             self._fall_silent(flight, verdict.answer.how, "the answer was lost")
-        elif verdict.answer == DELIVER:
-            self._travel(flight, False, lambda flight: self._back(flight, answer, raw))
+        elif verdict.answer is DELIVER or verdict.answer == DELIVER:
+            flight.raw = raw
+            self._travel(flight, False, self._back_from_server)
         else:
             delivery = verdict.answer.deliver(raw or http_answer(answer))
             if delivery.answer is None:
@@ -315,6 +323,10 @@ class MessageLink:
             else:
                 changed = delivery.answer
                 self._after(delivery.over_s, lambda: self._bring(flight, changed))
+
+    def _back_from_server(self, flight: Flight) -> None:
+        assert flight.server is not None
+        self._back(flight, flight.server, flight.raw)
 
     def _back(self, flight: Flight, answer: Answer, raw: HttpAnswer | None) -> None:
         if flight.dead or flight.over:
@@ -369,12 +381,12 @@ class MessageLink:
         takes_s = self._takes_s(flight, "up" if up else "down")
         flow = conditions.up if up else conditions.down
         if flow is FREE or flow == FREE:
-            self._after(takes_s, lambda: arrive(flight))
+            self._loop.call_later(takes_s, arrive, flight, context=_neutral())
             return
         chance = 0.0
         if flow.jitter_s:
             way = "up" if up else "down"
-            chance = self._draw(f"jitter {way} {flight.exchange.request.key}")
+            chance = self._draw(f"jitter {way} {flight.key}")
         parcel = Parcel(flight, up, self._loop.time() + takes_s, chance, arrive)
         self._parcels[parcel] = None
         self._reckon(parcel)
@@ -406,7 +418,7 @@ class MessageLink:
         parcel.arrive(flight)
 
     def _takes_s(self, flight: Flight, way: str) -> float:
-        return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.exchange.request.key}")
+        return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.key}")
 
     def _after(self, delay_s: float, do: Callable[[], None]) -> None:
         if delay_s > 0:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chaos.answer import HttpAnswer
@@ -129,24 +129,30 @@ class MessageWires:
     async def _exchange(self, actor: str, request: Request, timeout_s: float) -> Answer | None:
         """One exchange over a quiet connection of its own; None where no answer came."""
         loop = self._world.loop
-        await asyncio.sleep(LATENCY_S)
-        receiver = self.receiver(actor)
-        if receiver is None:
-            return None
         answered: asyncio.Future[Answer | None] = loop.create_future()
+        revoke: Callable[[], None] | None = None
 
         def settle(answer: Answer | None, _raw: HttpAnswer | None = None) -> None:
             if not answered.done():
                 answered.set_result(answer)
 
-        revoke = receiver.process.at_death(lambda: settle(None))
-        timer = loop.call_later(timeout_s, settle, None, context=NEUTRAL.copy())
-        loop.call_soon(receiver.take, request, settle, context=receiver.process.context.copy())
+        def arrive() -> None:
+            nonlocal revoke
+            receiver = self.receiver(actor)
+            if receiver is None or answered.done():
+                settle(None)
+                return
+            revoke = receiver.process.at_death(lambda: settle(None))
+            loop.call_soon(receiver.take, request, settle, context=receiver.process.context.copy())
+
+        loop.call_later(LATENCY_S, arrive, context=NEUTRAL.copy())
+        timer = loop.call_later(LATENCY_S + timeout_s, settle, None, context=NEUTRAL.copy())
         try:
             return await answered
         finally:
             timer.cancel()
-            revoke()
+            if revoke is not None:
+                revoke()
 
 
 class HttpWires(MessageWires):

@@ -21,6 +21,9 @@ from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
 from simulator.deterministic.stand_ins import stand_ins
 
+STEPS_MAX = 200_000
+"""Callbacks of one episode; the busiest of the suites take a tenth."""
+
 Decisions = Mapping[str, Mapping[int, int]]
 """Of a schedule: by process and callback, how many places it is put back."""
 
@@ -74,7 +77,7 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
     is under test."""
     schedule = _schedule(plan)
     noted = Noted(schedule) if note and schedule is not None else None
-    loop = SimLoop(noted or schedule)
+    loop = SimLoop(noted or schedule, steps_max=STEPS_MAX)
     with ExitStack() as setting:
         if plan.fidelity == "socket":
             beginning_s = BEGINNING.timestamp()

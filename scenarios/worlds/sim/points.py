@@ -10,14 +10,15 @@ from simulator.deterministic.process import current_process
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """The `nth` time, from 0, that `actor` came to `point`."""
+    """The `nth` time, from 0, that `actor` came to `point`; `time_us` since the episode began."""
 
     actor: str
     point: str
     nth: int
+    time_us: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Armed:
     """The actor dies when it has come to the point `left` times more."""
 
@@ -26,10 +27,11 @@ class Armed:
 
 
 class Crossings:
-    """Counts what is reached. `trail` keeps all of it where somebody wants to know."""
+    """Tells who comes to a point whether it dies there; `trail`, where it is a list, keeps all."""
 
-    def __init__(self) -> None:
+    def __init__(self, now_us: Callable[[], int]) -> None:
         self.trail: list[Reached] | None = None
+        self._now_us = now_us
         self._counts: dict[tuple[str, str], int] = {}
         self._armed: dict[tuple[str, str], list[Armed]] = {}
 
@@ -41,6 +43,8 @@ class Crossings:
         def disarm() -> None:
             if armed in waiting:
                 waiting.remove(armed)
+            if not waiting:
+                self._armed.pop((actor, point), None)
 
         return disarm
 
@@ -58,10 +62,10 @@ class Crossings:
         if process is None or not process.alive:
             return
         key = (actor, point)
-        nth = self._counts.get(key, 0)
-        self._counts[key] = nth + 1
         if self.trail is not None:
-            self.trail.append(Reached(actor, point, nth))
+            nth = self._counts.get(key, 0)
+            self._counts[key] = nth + 1
+            self.trail.append(Reached(actor, point, nth, self._now_us()))
         for armed in tuple(self._armed.get(key, ())):
             if armed.left == 0:
                 self._armed[key].remove(armed)

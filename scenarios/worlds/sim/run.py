@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
 from simulator.deterministic.process import Life, Process
 from simulator.engine import Engine
 from simulator.lab import Lab
+
+if TYPE_CHECKING:
+    from scenarios.worlds.sim.script import Script
 
 
 class Service(Protocol):
@@ -36,6 +39,7 @@ class Run:
     exit_status: int | None = None
     last_words: str = ""
     stop: Callable[[], Awaitable[None]] | None = None
+    when_ready: list[Script] = field(default_factory=list)
 
     @property
     def running(self) -> bool:

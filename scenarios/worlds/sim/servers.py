@@ -111,7 +111,7 @@ class PlainServer:
 
 
 async def call_asgi(
-    app: Any, method: str, target: str, body: bytes, headers: tuple[tuple[str, str], ...]
+    app: Any, method: str, target: str, body: bytes, headers: tuple[tuple[bytes, bytes], ...]
 ) -> HttpAnswer:
     """One request to an ASGI application (ASGI 3, HTTP scope)."""
     path, _, query = target.partition("?")
@@ -143,7 +143,7 @@ async def call_asgi(
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
-        "headers": [(name.encode(), value.encode()) for name, value in headers],
+        "headers": headers,
         "client": (CLIENT, 0),
         "server": (CLIENT, 8001),
     }

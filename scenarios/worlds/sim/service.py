@@ -19,6 +19,7 @@ from core.registrar import Limits
 from core.trade import Trade, normalise
 from scenarios.targets.answers import told
 from scenarios.targets.notebook import Notebook
+from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.process import Process
 
 
@@ -29,7 +30,10 @@ class SimService:
         self, process: Process, core: Core, notebook: Notebook, positions: Positions | None
     ) -> None:
         self.process = process
-        self.booted: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimLoop)
+        self._loop = loop
+        self.booted: asyncio.Future[None] = loop.create_future()
         self._core = core
         self._notebook = notebook
         self._positions = positions
@@ -125,7 +129,7 @@ class SimService:
     def _count_tasks(self) -> int:
         """Unfinished tasks of this process; tasks are named by their owner."""
         name = self.process.name
-        return sum(1 for task in asyncio.all_tasks() if task.get_name() == name)
+        return sum(1 for task in self._loop.unfinished() if task.get_name() == name)
 
 
 Make = Callable[[Process], SimService]

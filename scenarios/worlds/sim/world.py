@@ -9,17 +9,14 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-from prometheus_client import CollectorRegistry
-
 from chaos.capabilities import Undo
 from core.events import Level
-from core.metrics import Metrics
 from core.settings import Policy, Settings
 from scenarios.choices import Choices
+from scenarios.episode import plain
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.notebook import Notebook
@@ -29,6 +26,7 @@ from scenarios.worlds.sim.foreign import (
     FunctionService,
     application,
     are_foreign,
+    exit_status,
     why_not_simulated,
 )
 from scenarios.worlds.sim.fresh_modules import FreshModules
@@ -36,6 +34,8 @@ from scenarios.worlds.sim.moment import SimClock
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Crossings
 from scenarios.worlds.sim.run import Run
+from scenarios.worlds.sim.script import Script
+from scenarios.worlds.sim.silence import SilentMetrics
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
@@ -53,11 +53,11 @@ FIDELITIES: tuple[Fidelity, ...] = ("message", "http", "socket")
 
 START_S, START_JITTER_S = 0.02, 0.1
 """How long a program takes to start, and by how much that varies."""
-READY_POLL_S = 0.005
+READY_POLL_S = 0.02
 STOP_S_MAX = 10.0
 KILLED, BUSY, FAILED = -9, 3, 1
 """Exit statuses: as the operating system has them, and as the simulator's processes do."""
-_METRICS: list[Metrics] = []
+METRICS = SilentMetrics()
 
 
 class Wires(Protocol):
@@ -153,7 +153,7 @@ class SimWorld:
         self.recorder = recorder
         self.parts = parts
         self.clock = SimClock(loop)
-        self.crossings = Crossings()
+        self.crossings = Crossings(self.now_us)
         self.guard = Guard()
         self._modules = FreshModules()
         self._folder: Path | None = None
@@ -163,7 +163,7 @@ class SimWorld:
         self.owners = DurableOwners()
         self.broker = Broker()
         self._epochs: dict[str, int] = {}
-        self._next_faults: list[Mapping[str, object]] = [*scenario.server.lab_faults]
+        self._next_scripts = [Script(fault) for fault in scenario.server.lab_faults]
         self._later: dict[asyncio.Task[None], None] = {}
         self._closing = False
 
@@ -228,12 +228,17 @@ class SimWorld:
             if not answered.done():
                 answered.set_result(told)
 
+        def late() -> None:
+            if not answered.done():
+                answered.set_exception(TimeoutError())
+
         revoke = run.process.at_death(gone)
         self.loop.spawn(run.process, answer())
+        timer = self.loop.call_later(timeout_s, late)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await answered
+            return await answered
         finally:
+            timer.cancel()
             revoke()
 
     async def http(
@@ -298,9 +303,13 @@ class SimWorld:
         run = self.runs[f"{actor}-second"] = self._launch(f"{actor}-second", actor)
         return run
 
-    def script_at_next_start(self, fault: Mapping[str, object]) -> None:
-        """The server's next start, and only that, begins with `fault`."""
-        self._next_faults.append(fault)
+    def script(self, actor: str, script: Script) -> None:
+        """Inflicts a fault inside the server; on one that is down, from its next start on."""
+        run = self.runs.get(actor)
+        if run is None or not run.running or run.lab is None:
+            self._next_scripts.append(script)
+        else:
+            script.inflict(run)
 
     def disk(self, actor: str) -> Disk:
         """The actor's disk, which outlives its processes."""
@@ -337,8 +346,6 @@ class SimWorld:
         for run in self.runs.values():
             run.process.die()
         await self.wires.aclose()
-        # Shared as they are, the metrics would keep the last core, and all it knows, alive.
-        _shared_metrics().pending.set_function(_none_pending)
         self._modules.close()
         if self._folder is not None:
             shutil.rmtree(self._folder)
@@ -394,9 +401,9 @@ class SimWorld:
             die=die,
         )
         run.engine, run.lab, run.stop = engine, Lab(engine, "sim"), engine.aclose
-        faults, self._next_faults = self._next_faults, []
-        for fault in faults:
-            run.lab.inflict(fault)
+        scripts, self._next_scripts = self._next_scripts, []
+        for script in scripts:
+            script.inflict(run)
         options = Options(rate_limit=scenario.server.rate_limit, metrics=False)
         messages = self.parts.messages(engine, options, monotonic=self.clock.monotonic)
         await self.wires.serve_dtms(run, messages, engine)
@@ -412,7 +419,7 @@ class SimWorld:
 
     async def _service(self, run: Run) -> None:
         scenario, name = self.scenario, run.actor
-        policy = Policy.from_mapping(asdict(scenario.policy))
+        policy = Policy.from_mapping(plain(scenario.policy))
         epoch = run.process.epoch
         notebook = Notebook()
         needs = scenario.needs
@@ -425,9 +432,9 @@ class SimWorld:
             alert_sinks=(notebook,),
             event_stream=notebook,
             log_level=Level.WARNING,
-            metrics=_shared_metrics(),
+            metrics=METRICS,
             clock=self.clock,
-            draw=self.choices.numbered(f"{name} {epoch}"),
+            draw=_unhurried(self.choices.numbered(f"{name} {epoch}")),
             new_id=_ids(f"{name}-{epoch}"),
             **self.wires.core_api(name),
         )
@@ -439,7 +446,13 @@ class SimWorld:
     async def _foreign_service(self, run: Run, client: FunctionClient) -> None:
         try:
             function = self._modules.load(client.location, _name(run.process))
-            run.service = FunctionService(function, self.wires.url(run.actor, "dtms"))
+            run.service = FunctionService(
+                function,
+                self.wires.url(run.actor, "dtms"),
+                lambda ended: self._fail(run, ended, exit_status(ended)),
+            )
+        except SystemExit as ended:
+            self._fail(run, ended, exit_status(ended))
         except Exception as error:  # noqa: BLE001 - whatever a foreign module raises when it loads
             self._fail(run, error, FAILED)
 
@@ -453,7 +466,7 @@ class SimWorld:
             )
             await self.wires.serve_app(run, app)
         except SystemExit as ended:
-            self._fail(run, ended, int(str(ended.code)))
+            self._fail(run, ended, exit_status(ended))
         except Exception as error:  # noqa: BLE001 - whatever a foreign module raises when it loads
             self._fail(run, error, FAILED)
         self.later(0.0, lambda: self._until_healthy(run))
@@ -485,8 +498,12 @@ class SimWorld:
 
     def note_ready(self, run: Run) -> None:
         """The server says that it is ready."""
-        if run.running and not self._closing:
-            self.recorder.note("world", "ready", {"actor": run.actor})
+        if not run.running or self._closing:
+            return
+        self.recorder.note("world", "ready", {"actor": run.actor})
+        for script in run.when_ready:
+            script.inflict(run)
+        run.when_ready.clear()
 
 
 class ReadyLog(Log):
@@ -511,10 +528,6 @@ class DurableOwners:
         self.tickets.add(trade.ticket)
 
 
-def _none_pending() -> int:
-    return 0
-
-
 def _name(process: Process) -> str:
     return f"{process.name} {process.epoch}"
 
@@ -522,6 +535,11 @@ def _name(process: Process) -> str:
 def _alive() -> bool:
     process = current_process()
     return process is None or process.alive
+
+
+def _unhurried(draw: Callable[[], float]) -> Callable[[], float]:
+    """Draws of back-off, for which benign is to wait as long as one may."""
+    return lambda: 1.0 - draw()
 
 
 def _ids(prefix: str) -> Callable[[], str]:
@@ -533,13 +551,6 @@ def _ids(prefix: str) -> Callable[[], str]:
         return f"{prefix}-{count}"
 
     return new_id
-
-
-def _shared_metrics() -> Metrics:
-    """One for all cores of this process: making them costs more than an episode's requests."""
-    if not _METRICS:
-        _METRICS.append(Metrics(CollectorRegistry()))
-    return _METRICS[0]
 
 
 def _wires(fidelity: Fidelity) -> Callable[[SimWorld], Wires]:

@@ -332,6 +332,9 @@ async def register(ticket, trade_data, retry_count=3, timeout=5.0, api_url=""):
     calls += 1
     raise RuntimeError(f"call {calls} at {dt.now():%Y-%m-%d} {datetime.datetime.now():%Y}")
 
+async def leave(ticket, trade_data, retry_count=3, timeout=5.0, api_url=""):
+    raise SystemExit(7)
+
 def plain(ticket, trade_data, retry_count=3, timeout=5.0, api_url=""):
     return True
 """
@@ -352,6 +355,16 @@ def test_a_module_starts_anew_in_each_episode_and_sees_virtual_dates(tmp_path: P
     assert told() == first
     assert "counts" not in sys.modules
     assert str(tmp_path) not in sys.path
+
+
+def test_a_function_that_exits_takes_its_process_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "counts.py"
+    path.write_text(COUNTS)
+    client = client_target(f"{path}:leave")
+    ops = play(Plan(SCENARIOS["request-lost"], 0, "socket", client=client)).history.ops
+    exits = [op.get("exit_status") for op in ops if op.f == "exited"]
+    assert exits
+    assert set(exits) == {7}
 
 
 def test_a_plain_function_is_refused_in_words(tmp_path: Path) -> None:

@@ -1,0 +1,5 @@
+"""`python -m loadtests` is `dtms-lab`."""
+
+from loadtests.cli import main
+
+main()

@@ -1,0 +1,351 @@
+"""The commands `explore`, `sweep` and `replay`: progress on the terminal, results in a folder."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from scenarios.case import CaseRefused, read_case, versions
+from scenarios.explain import explain
+from scenarios.exploration.replay import Replayed, replay
+from scenarios.exploration.search import Find, Limits, Tally, explore
+from scenarios.exploration.seedling import Seedling
+from scenarios.exploration.sweep import Swept, sweep
+from scenarios.exploration.workers import cluster, processes
+from scenarios.history import Op, encode_op
+from scenarios.output import ExitStatus, replace_file
+from scenarios.scenario import Scenario
+from scenarios.targets.targets import Targets, why_not_simulated, why_skipped
+from scenarios.worlds.sim.world import FIDELITIES, Fidelity
+from scenarios.worlds.world import EnvironmentFailed
+from simulator.deterministic.loop import SimulationError
+
+SCHEMA = 2
+PLAIN_EVERY_S = 2.0
+"""How often a line of progress is printed where there is no terminal."""
+CONFIRM_S_MAX = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExploreRequest:
+    """What the command line asked for. `cluster` is a Dask scheduler's address."""
+
+    scenarios: Sequence[Scenario]
+    targets: Targets
+    fidelity: Fidelity | None
+    seed: int
+    limits: Limits
+    workers: int
+    cluster: str | None
+    out: Path
+    swarm: bool = True
+
+
+def explore_and_report(request: ExploreRequest, console: Console, errors: Console) -> ExitStatus:
+    """Explores, tells what it finds as it finds it, and writes summary.json and cases/."""
+    began = datetime.now(UTC)
+    fresh = seedlings(request)
+    if not fresh:
+        errors.print("dtms-lab: no scenario can be explored with these targets.", markup=False)
+        return ExitStatus.INCONCLUSIVE
+    report = _Report(request, console)
+    with _executor(request) as (executor, workers), report:
+        tally = explore(executor, workers, fresh, request.seed, request.limits, report.tell)
+    report.tell_finds(tally)
+    report.write(tally, began)
+    report.close(tally)
+    if tally.interrupted:
+        errors.print("dtms-lab: interrupted; what had been found by then is kept.", markup=False)
+    return _status(tally)
+
+
+def seedlings(request: ExploreRequest) -> list[Seedling]:
+    """One for each scenario and fidelity that can be explored, in the order of their turns."""
+    targets = request.targets
+    if why_not_simulated(targets):
+        return []
+    if request.fidelity is not None:
+        fidelities: tuple[Fidelity, ...] = (request.fidelity,)
+    elif targets.are_reference:
+        fidelities = FIDELITIES
+    else:
+        fidelities = ("socket",)
+    return [
+        Seedling(
+            scenario.name,
+            request.seed,
+            fidelity,
+            swarm=request.swarm,
+            client=targets.client.name,
+            server=targets.server.name,
+        )
+        for fidelity in fidelities
+        for scenario in request.scenarios
+        if not why_skipped(scenario, targets)
+    ]
+
+
+@contextmanager
+def _executor(request: ExploreRequest) -> Iterator[tuple[Executor, int]]:
+    if request.cluster is not None:
+        with cluster(request.cluster) as (executor, workers):
+            yield executor, workers
+    else:
+        with processes(request.workers) as pool:
+            yield pool, request.workers
+
+
+class _Report:
+    """What a person sees while it goes on, and what is left in the folder."""
+
+    def __init__(self, request: ExploreRequest, console: Console) -> None:
+        self._request = request
+        self._console = console
+        self._told = 0
+        self._printed_at = time.monotonic()
+        self._line = ""
+        live = Live(console=console, refresh_per_second=4, get_renderable=self._render)
+        self._live = live if console.is_terminal else None
+
+    def __enter__(self) -> _Report:
+        if self._live is not None:
+            self._live.__enter__()
+        else:
+            self._print(f"exploring from seed {self._request.seed}, {self._request.out}")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._live is not None:
+            self._live.__exit__(None, None, None)
+
+    def tell(self, tally: Tally) -> None:
+        """Called several times a second."""
+        self._line = progress_line(tally)
+        self.tell_finds(tally)
+        now = time.monotonic()
+        if self._live is None and now - self._printed_at >= PLAIN_EVERY_S:
+            self._printed_at = now
+            self._print(self._line)
+
+    def tell_finds(self, tally: Tally) -> None:
+        """What was found since the last time, each with the way back."""
+        for find in tally.finds[self._told :]:
+            path = self._keep(find)
+            confirmed = confirm(path)
+            size = ", ".join(f"{count} {what}" for what, count in find.small.size.items())
+            words = [
+                f"{find.failure.kind}: {find.failure.checker} in {find.failure.seedling.scenario}",
+                f"{find.small.told}",
+                f"made small in {find.small.plays} episodes, {find.small.cpu_s:.1f} s: {size}",
+                confirmed,
+                f"replay: dtms-lab replay {path}",
+            ]
+            self._print("\n".join(words))
+        self._told = len(tally.finds)
+
+    def write(self, tally: Tally, began: datetime) -> None:
+        """summary.json, whole or not at all."""
+        folder = self._request.out
+        folder.mkdir(parents=True, exist_ok=True)
+        status = _status(tally)
+        summary = {
+            "schema": SCHEMA,
+            "verdict": _VERDICTS[status],
+            "exit_status": int(status),
+            "started_at": began.isoformat(),
+            "duration_s": round(tally.elapsed_s, 3),
+            "seed": self._request.seed,
+            "client": self._request.targets.client.name,
+            "server": self._request.targets.server.name,
+            "interrupted": tally.interrupted,
+            "versions": versions(),
+            "episodes": tally.episodes,
+            "episodes_by_fidelity": dict(tally.by_fidelity),
+            "behaviours": tally.behaviours,
+            "simulated_s": round(tally.simulated_s, 1),
+            "cpu_s": round(tally.cpu_s, 3),
+            "without_verdict": tally.unknown,
+            "could_not_be_played": tally.could_not,
+            "failures": [
+                {"scenario": scenario, "checker": checker, "episodes": count}
+                for (scenario, checker), count in tally.failed.items()
+            ],
+            "cases": [str(_case_name(find)) for find in tally.finds],
+        }
+        replace_file(folder / "summary.json", (json.dumps(summary, indent=2) + "\n").encode())
+
+    def close(self, tally: Tally) -> None:
+        """The whole exploration in a few lines."""
+        self._print(progress_line(tally))
+        for seedling, why in tally.environment[:3]:
+            self._print(f"could not play {seedling.scenario} seed {seedling.seed}: {why}")
+        for (scenario, checker), count in sorted(tally.failed.items()):
+            self._print(f"{count} of {tally.by_scenario[scenario]} {scenario}: {checker}")
+        self._print(f"{_VERDICTS[_status(tally)]}. {self._request.out}")
+
+    def _keep(self, find: Find) -> Path:
+        path = self._request.out / _case_name(find)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, find.small.case.encode())
+        return path
+
+    def _render(self) -> Text:
+        return Text(self._line)
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+_VERDICTS = {
+    ExitStatus.PASSED: "valid",
+    ExitStatus.VIOLATED: "invalid",
+    ExitStatus.INCONCLUSIVE: "unknown",
+    ExitStatus.ENVIRONMENT_FAILED: "unknown",
+}
+
+
+def _status(tally: Tally) -> ExitStatus:
+    if tally.failed:
+        return ExitStatus.VIOLATED
+    if tally.could_not:
+        return ExitStatus.ENVIRONMENT_FAILED
+    if tally.interrupted or not tally.episodes:
+        return ExitStatus.INCONCLUSIVE
+    return ExitStatus.PASSED
+
+
+def progress_line(tally: Tally) -> str:
+    """Episodes, rate, simulated time, behaviours, failures."""
+    fidelities = ", ".join(f"{count} {name}" for name, count in tally.by_fidelity.items())
+    return (
+        f"{tally.episodes} episodes ({fidelities or 'none yet'}), {tally.rate:.0f}/s; "
+        f"{tally.simulated_s:.0f} s simulated in {tally.elapsed_s:.0f} s; "
+        f"{tally.behaviours} behaviours; {sum(tally.failed.values())} failed"
+    )
+
+
+def _case_name(find: Find) -> Path:
+    seedling = find.failure.seedling
+    stem = f"{seedling.scenario}-{find.failure.checker}-{seedling.seed}-{seedling.fidelity}"
+    return Path("cases", f"{stem}.json")
+
+
+def confirm(path: Path) -> str:
+    """Replays the case in a fresh process; what that says, in a sentence."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "scenarios", "replay", str(path)],
+        capture_output=True,
+        text=True,
+        timeout=CONFIRM_S_MAX,
+        check=False,
+    )
+    if ended.returncode == ExitStatus.VIOLATED and "same digest" in ended.stdout:
+        return "confirmed in a fresh process: same digest"
+    words = (ended.stdout + ended.stderr).strip().splitlines() or ["it said nothing"]
+    return f"NOT confirmed in a fresh process (status {ended.returncode}): {words[0]}"
+
+
+def replay_and_report(paths: Sequence[Path], console: Console, errors: Console) -> ExitStatus:
+    """Plays each case again: the same digest, or the first operation that differs."""
+    worst = ExitStatus.PASSED
+    for path in paths:
+        try:
+            case = read_case(path)
+            again = replay(case)
+        except (OSError, CaseRefused) as error:
+            errors.print(f"dtms-lab: {error}", markup=False, soft_wrap=True)
+            status = ExitStatus.USAGE
+        except (EnvironmentFailed, SimulationError) as error:
+            errors.print(f"dtms-lab: {path}: {error}", markup=False, soft_wrap=True)
+            status = ExitStatus.ENVIRONMENT_FAILED
+        else:
+            status = _tell_replay(path, again, console)
+        worst = max(worst, status, key=_SEVERITY.index)
+    return worst
+
+
+_SEVERITY = (
+    ExitStatus.PASSED,
+    ExitStatus.INCONCLUSIVE,
+    ExitStatus.USAGE,
+    ExitStatus.ENVIRONMENT_FAILED,
+    ExitStatus.VIOLATED,
+)
+
+
+def _tell_replay(path: Path, again: Replayed, console: Console) -> ExitStatus:
+    """Violated where a property is broken again; inconclusive where it went another way."""
+
+    def tell(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    history = again.judged.played.history
+    if again.difference is None:
+        tell(f"{path}: same digest {history.digest()[:16]}")
+    else:
+        difference = again.difference
+        tell(f"{path}: operation {difference.index} differs")
+        tell(f"  recorded: {_told(difference.recorded)}")
+        tell(f"  now:      {_told(difference.now)}")
+    for name in again.judged.broken:
+        tell(explain(name, again.judged.verdicts[name], history))
+    if again.judged.broken:
+        return ExitStatus.VIOLATED
+    tell("no property is broken")
+    return ExitStatus.PASSED if again.difference is None else ExitStatus.INCONCLUSIVE
+
+
+def _told(op: Op | None) -> str:
+    return "the history had ended" if op is None else encode_op(op).decode().strip()
+
+
+def sweep_and_report(fidelity: Fidelity, nested: bool, out: Path, console: Console) -> ExitStatus:
+    """Sweeps one registration and tells how many points there were."""
+    began = time.monotonic()
+    counts: Counter[int] = Counter()
+    points: Counter[str] = Counter()
+    broken: list[Swept] = []
+    for swept in sweep(nested=nested, fidelity=fidelity):
+        counts[len(swept.deaths)] += 1
+        if len(swept.deaths) == 1 and not swept.power:
+            points[swept.deaths[0].actor] += 1
+        if swept.judged.broken:
+            broken.append(swept)
+    told: Callable[[str], None] = lambda text: console.print(  # noqa: E731
+        text, markup=False, highlight=False, soft_wrap=True
+    )
+    for swept in broken[:SHOWN_MAX]:
+        path = out / "cases" / f"sweep-{'-'.join(_named(d) for d in swept.deaths)}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, swept.judged.case().encode().encode())
+        name = swept.judged.broken[0]
+        told(explain(name, swept.judged.verdicts[name], swept.judged.played.history))
+        told(f"replay: dtms-lab replay {path}")
+    actors = ", ".join(f"{count} of {actor}" for actor, count in points.items())
+    told(
+        f"{sum(points.values())} points ({actors}), each as a kill and as a loss of power; "
+        f"{counts[1]} single crashes, {counts[2]} second crashes during recovery, "
+        f"{len(broken)} broken, in {time.monotonic() - began:.1f} s"
+    )
+    return ExitStatus.VIOLATED if broken else ExitStatus.PASSED
+
+
+SHOWN_MAX = 3
+"""How many broken episodes of a sweep are told; of the others only the number."""
+
+
+def _named(death: object) -> str:
+    return "-".join(str(getattr(death, name)) for name in ("actor", "point", "nth"))

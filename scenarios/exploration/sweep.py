@@ -1,0 +1,102 @@
+"""The crash-point sweep: dies at every boundary of one registration, and again in its recovery.
+
+A quiet episode tells which points of input and output client and server pass, in order: each
+write, sync, send, receive and answer. Then the episode is played once for each of them, the actor
+dying there; and once more for each point that was passed after that, dying there as well.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+from chaos.capabilities import Point
+from chaos.faults import CrashAt
+from chaos.schedule import Scheduled, at
+from scenarios.exploration.judged import Judged, judged
+from scenarios.scenario import Family, Need, Scenario
+from scenarios.suites.promises import CRASHED
+from scenarios.workload import steady
+from scenarios.worlds.sim.parts import REFERENCE, Parts
+from scenarios.worlds.sim.play import Plan
+from scenarios.worlds.sim.points import Reached
+from scenarios.worlds.sim.world import Fidelity
+
+BROKER: frozenset[Need] = frozenset({"broker"})
+RESTART_AFTER_S = 0.05
+LASTS_S = 1.0
+
+ONE_REGISTRATION = Scenario(
+    name="one-registration",
+    family=Family.RECOVERY,
+    proves="One registration survives a death at every boundary, and a second in its recovery.",
+    workload=steady(("bot",), trades=1, over_s=0.1),
+    faults_last_s=LASTS_S,
+    needs=BROKER,
+    checkers=CRASHED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One episode of a sweep: where it died, and what came of it."""
+
+    deaths: tuple[Reached, ...]
+    power: bool
+    judged: Judged
+
+
+def sweep(
+    *,
+    nested: bool = True,
+    powers: Sequence[bool] = (False, True),
+    fidelity: Fidelity = "message",
+    parts: Parts = REFERENCE,
+    scenario: Scenario = ONE_REGISTRATION,
+    seed: int = 1,
+) -> Iterator[Swept]:
+    """Every death at a point of the registration, each followed by every second death when
+    `nested`. With `power` what was not synced is gone as well. Raises what `play` raises."""
+    quiet = Plan(scenario, seed, fidelity=fidelity, faults=(), choices={}, parts=parts)
+    for power in powers:
+        for first in _mortal(judged(quiet, trail=True)):
+            once = judged(_dying(quiet, (first,), power), trail=True)
+            yield Swept((first,), power, once)
+            if not nested:
+                continue
+            passed = _mortal(once)
+            for second in passed[passed.index(first) + 1 :]:
+                twice = judged(_dying(quiet, (first, second), power))
+                yield Swept((first, second), power, twice)
+
+
+def _dying(quiet: Plan, deaths: Sequence[Reached], power: bool) -> Plan:
+    return replace(quiet, faults=tuple(_crash(death, power) for death in deaths))
+
+
+def _crash(death: Reached, power: bool) -> Scheduled:
+    point = cast(Point, death.point)
+    return at(
+        0.0,
+        CrashAt(death.actor, point, nth=death.nth, power=power, restart_after_s=RESTART_AFTER_S),
+    )
+
+
+def _mortal(outcome: Judged) -> tuple[Reached, ...]:
+    """What was passed while faults could happen, counted as a crash that is armed at their
+    beginning counts."""
+    history = outcome.played.history
+    begun, healed = history.phase("faults"), history.phase("healed")
+    if begun is None or healed is None:
+        return ()
+    before: Counter[tuple[str, str]] = Counter()
+    passed = []
+    for reached in outcome.played.trail:
+        kind = (reached.actor, reached.point)
+        if reached.time_us < begun.time_us:
+            before[kind] += 1
+        elif reached.time_us < healed.time_us:
+            passed.append(replace(reached, nth=reached.nth - before[kind]))
+    return tuple(passed)

@@ -1,0 +1,67 @@
+"""One episode that is to be run, and what came of it, in whatever world."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from scenarios.scenario import Scenario
+from scenarios.verdict import Unknown, Verdict, combine
+from scenarios.worlds.sim.world import FIDELITIES, Fidelity
+from simulator.deterministic.schedule import KINDS, Kind
+
+WorldName = Literal["sim", "local"]
+WORLDS: tuple[WorldName, ...] = ("sim", "local")
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A scenario with a seed. In the world `sim` the seed decides the schedule as well."""
+
+    scenario: Scenario
+    seed: int
+    world: WorldName
+    fidelity: Fidelity
+
+    @property
+    def schedule(self) -> Kind:
+        return KINDS[self.seed % len(KINDS)]
+
+    @property
+    def name(self) -> str:
+        """For files: those of the world `local` are named by scenario and seed alone."""
+        stem = f"{self.scenario.name}-{self.seed}"
+        return stem if self.world == "local" else f"{stem}-{self.fidelity}"
+
+    @property
+    def told(self) -> str:
+        """For people."""
+        where = "" if self.world == "local" else f" in sim at {self.fidelity}"
+        return f"{self.scenario.name} seed {self.seed}{where}"
+
+
+def fidelity_of(seed: int) -> Fidelity:
+    """Which fidelity a seed is played at, where none was asked for: one schedule each, in turns."""
+    return FIDELITIES[seed // len(KINDS) % len(FIDELITIES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a trial came to. `environment` is why it could not be run to its end, or empty;
+    `history` is None where it was not kept."""
+
+    trial: Trial
+    verdicts: Mapping[str, Verdict]
+    history: Path | None
+    duration_s: float
+    environment: str = ""
+    told: Mapping[str, str] = field(default_factory=dict)
+    """For each broken property its explanation, where that was made already."""
+
+    @property
+    def verdict(self) -> Verdict:
+        if self.environment:
+            return Unknown(self.environment)
+        return combine(self.verdicts.values())
