@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from types import TracebackType
 
-from chaos.choice import seeded
+from chaos.choice import Draw, seeded
 from chaos.proxy.link import Link
 from chaos.proxy.port import Port, TcpPort
 from chaos.proxy.tap import Tap, Unheeded
@@ -19,8 +19,8 @@ class FaultProxy(Regime[Link]):
     the loop's `create_connection`, so that in a loop of simulated sockets all of this works as it
     does on real ones.
 
-    The same `seed` decides the same about the same requests. Leaving `async with`, or `aclose`,
-    resets every connection and frees every port.
+    The same `seed` decides the same about the same requests; `draw` decides in its stead where one
+    is given. Leaving `async with`, or `aclose`, resets every connection and frees every port.
 
     A port that is closed cannot be imitated once a connection was accepted. With `mirror_upstream`
     a client whose server cannot be reached is therefore reset, at most REFUSAL_GRACE_S after it was
@@ -29,10 +29,15 @@ class FaultProxy(Regime[Link]):
     """
 
     def __init__(
-        self, *, seed: int = 0, tap: Tap | None = None, ports: Callable[[], Port] = TcpPort
+        self,
+        *,
+        seed: int = 0,
+        draw: Draw | None = None,
+        tap: Tap | None = None,
+        ports: Callable[[], Port] = TcpPort,
     ) -> None:
         super().__init__()
-        self._draw = seeded(seed)
+        self._draw = draw or seeded(seed)
         self._ports = ports
         self._tap = tap or Unheeded()
 

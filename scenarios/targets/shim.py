@@ -19,7 +19,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TextIO
 
@@ -89,6 +89,13 @@ async def answer(
     answers: TextIO,
     pool: ThreadPoolExecutor,
 ) -> None:
+    answers.write(json.dumps(await told(function, request, pool)) + "\n")
+
+
+async def told(
+    function: Callable[..., Any], request: Mapping[str, Any], pool: ThreadPoolExecutor | None
+) -> dict[str, Any]:
+    """What is answered to one request; without a pool, plain functions get the loop's."""
     reply: dict[str, Any] = {"id": request.get("id"), "registered": None, "detail": ""}
     try:
         if request.get("op") != "register":
@@ -100,11 +107,11 @@ async def answer(
     if not any(reply["registered"] is known for known in (True, False, None)):
         reply["detail"] = "answered {!r}".format(reply["registered"])
         reply["registered"] = None
-    answers.write(json.dumps(reply) + "\n")
+    return reply
 
 
 async def call(
-    function: Callable[..., Any], request: dict[str, Any], pool: ThreadPoolExecutor
+    function: Callable[..., Any], request: Mapping[str, Any], pool: ThreadPoolExecutor | None
 ) -> Any:
     arguments = {
         "retry_count": request["retry_count"],

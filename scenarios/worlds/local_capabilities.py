@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -41,10 +42,20 @@ class LocalProcesses:
         await self._world.stop(actor)
 
 
+class Folders(Protocol):
+    """A world whose actors keep real files."""
+
+    def running(self, actor: str) -> bool: ...
+
+    def data_folder(self, actor: str) -> Path:
+        """Where the actor keeps what must outlive it."""
+        ...
+
+
 class LocalDisks:
     """Capability `Disks`: what happens to files while their owner is down."""
 
-    def __init__(self, world: LocalWorld) -> None:
+    def __init__(self, world: Folders) -> None:
         self._world = world
 
     async def corrupt(self, actor: str) -> None:

@@ -422,6 +422,10 @@ class SimLoop(Sealed):
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
+        # Else a loop that somebody still holds would keep every actor alive.
+        self._buried.clear()
+        self._left.clear()
+        self.network = None
 
     async def shutdown_asyncgens(self) -> None:
         """Asynchronous generators end with their tasks."""

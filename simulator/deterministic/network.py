@@ -36,6 +36,11 @@ READ_BYTES_MAX = 256 * 1024
 
 Jitter = Callable[[str], float]
 """A number in [0, 1) for a named decision; 0 is benign."""
+Crossed = Callable[[str, str], None]
+"""Hears who has come to which point; the process may be killed in it."""
+CALLER = ("send", "sent", "received")
+CALLED = ("answer", "answered", "receive")
+"""What a process passes: before and after it sends a piece, and before it reads one."""
 
 
 class Clockwork(Protocol):
@@ -71,6 +76,8 @@ class Network:
 
     def __init__(self, loop: Clockwork, jitter: Jitter = no_jitter) -> None:
         self.loop = loop
+        self.crossed: Crossed | None = None
+        """Hears of every piece that a process sends or reads."""
         self._jitter = jitter
         self._listeners: dict[int, SimServer] = {}
         self._next_port = EPHEMERAL_FIRST
@@ -175,13 +182,16 @@ class Network:
             if server is None:
                 loop.call_at(due, _settle, answered, None, context=NEUTRAL.copy())
                 return
-            near = End(self, f"{name} up", context, caller, sock or SimSocket())
+            near = End(self, f"{name} up", context, caller, sock or SimSocket(), CALLER)
             near.sock.name_ends(self.free_port(), port)
-            far = End(self, f"{name} down", server.context, server.process, SimSocket())
+            far = End(self, f"{name} down", server.context, server.process, SimSocket(), CALLED)
             far.sock.name_ends(port, near.sock.port)
+            # The kernel resets what a listener has not taken in when it goes.
+            far.sock.lingers_not = True
             near.peer, far.peer = far, near
-            server.accept(far)
             loop.call_at(due, _settle, answered, near, context=NEUTRAL.copy())
+            # The server hears of it once the caller has acknowledged, and may have sent already.
+            loop.call_at(due + LATENCY_S, server.accept, far, context=NEUTRAL.copy())
 
         loop.call_at(loop.time() + self.takes_s(f"{name} call"), knock, context=NEUTRAL.copy())
         end: End | None = await answered
@@ -218,10 +228,9 @@ class SimServer(asyncio.AbstractServer):
 
     def _take(self, end: End) -> None:
         if not self._serving:
-            # The kernel resets what a listener has not taken in when it goes.
-            end.sock.lingers_not = True
             end.killed()
             return
+        end.sock.lingers_not = False
         try:
             end.attach(self._factory())
         except Exception:
@@ -266,11 +275,14 @@ class End:
         context: contextvars.Context,
         process: Process | None,
         sock: SimSocket,
+        points: tuple[str, str, str],
     ) -> None:
         self.network = network
         self.name = name
         self.context = context
         self.sock = sock
+        self._process = process
+        self._before, self._after, self._comes = points
         self.peer: End | None = None
         self.transport = SimTransport(self)
         self.protocol: Any = None
@@ -311,6 +323,15 @@ class End:
     # Sending.
 
     def send(self, data: bytes) -> None:
+        self._cross(self._before)
+        self._send(data)
+        self._cross(self._after)
+
+    def _cross(self, point: str) -> None:
+        if self._process is not None and self.network.crossed is not None:
+            self.network.crossed(self._process.name, point)
+
+    def _send(self, data: bytes) -> None:
         if self.broken is not None:
             self.lose(self.broken)
             return
@@ -436,6 +457,7 @@ class End:
             self.unread -= len(piece)
             if self.peer is not None:
                 self.peer._flush()
+            self._cross(self._comes)
             self.protocol.data_received(piece)
         elif piece is None:
             self.ended = True

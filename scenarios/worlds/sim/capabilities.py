@@ -21,6 +21,8 @@ from chaos.capabilities import (
     Undo,
 )
 from chaos.undo import once
+from scenarios.targets.spec import FactoryServer
+from scenarios.worlds.local_capabilities import LocalDisks
 from scenarios.worlds.sim.points import Armed
 from scenarios.worlds.sim.script import Script
 from scenarios.worlds.world import EnvironmentFailed
@@ -35,17 +37,20 @@ SECOND_S_MAX = 10.0
 
 
 def offered(world: SimWorld) -> Mapping[type, object]:
-    """Every capability that this episode's actors can suffer."""
+    """Every capability that this episode's actors can suffer. A foreign server's files are real:
+    they can be overwritten, but lose nothing that was not synced."""
+    foreign = isinstance(world.server, FactoryServer)
     offered: dict[type, object] = {
         Processes: SimProcesses(world),
         Disks: SimDisks(world),
         Instances: SimInstances(world),
-        Server: SimServerControl(world),
-        Power: SimPower(world),
-        Storage: SimStorage(world),
         Points: SimPoints(world),
     }
-    if "broker" in world.scenario.needs:
+    if not foreign:
+        offered[Server] = SimServerControl(world)
+        offered[Power] = SimPower(world)
+        offered[Storage] = SimStorage(world)
+    if "broker" in world.scenario.needs and world.server.takes_broker:
         offered[Broker] = SimBroker(world)
     if "main-api" in world.scenario.needs:
         offered[Managers] = SimManagers(world)
@@ -81,12 +86,21 @@ class SimDisks:
         self._world = world
 
     async def corrupt(self, actor: str) -> None:
+        if self._on_real_files(actor):
+            await LocalDisks(self._world).corrupt(actor)
+            return
         if self._world.running(actor):
             raise EnvironmentFailed(f"{actor} must be down while its store is corrupted")
         self._world.disk(actor).corrupt()
 
     async def wipe(self, actor: str) -> None:
-        self._world.disk(actor).wipe()
+        if self._on_real_files(actor):
+            await LocalDisks(self._world).wipe(actor)
+        else:
+            self._world.disk(actor).wipe()
+
+    def _on_real_files(self, actor: str) -> bool:
+        return actor == "dtms" and isinstance(self._world.server, FactoryServer)
 
 
 class SimInstances:

@@ -19,6 +19,7 @@ from scenarios.worlds.sim.message_link import LATENCY_S, MessageLink, Receiver, 
 from scenarios.worlds.sim.run import Run
 from scenarios.worlds.sim.servers import AsgiServer, MessageServer, PlainServer
 from scenarios.worlds.wire import WireTap
+from scenarios.worlds.world import EnvironmentFailed
 from simulator.api import Api
 from simulator.broker_client import NoData, read_positions
 from simulator.deterministic.process import NEUTRAL
@@ -109,6 +110,12 @@ class MessageWires:
 
     async def serve_plain(self, run: Run, answer: Any) -> None:
         self._receivers[_port(run)] = PlainServer(run.process, answer)
+
+    def url(self, asker: str, target: str) -> str:
+        raise EnvironmentFailed(f"{asker} reaches {target} by HTTP only at fidelity socket")
+
+    async def serve_app(self, run: Run, app: Any) -> None:  # noqa: ARG002
+        raise EnvironmentFailed(f"{run.actor} is served by HTTP only at fidelity socket")
 
     async def http(
         self, actor: str, method: str, path: str, body: bytes | None

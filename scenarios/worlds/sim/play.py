@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from chaos.schedule import Scheduled
@@ -12,11 +13,13 @@ from scenarios.history import History, Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import ClientTarget, ReferenceClient, ServerTarget, SimulatedServer
 from scenarios.workload import Lane
+from scenarios.worlds.sim.moment import BEGINNING
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Reached
 from scenarios.worlds.sim.world import Fidelity, SimWorld
 from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
+from simulator.deterministic.stand_ins import stand_ins
 
 STEPS_MAX = 200_000
 """Callbacks of one episode; the busiest of the suites take a tenth."""
@@ -75,6 +78,15 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
     schedule = _schedule(plan)
     noted = Noted(schedule) if note and schedule is not None else None
     loop = SimLoop(noted or schedule, steps_max=STEPS_MAX)
+    with ExitStack() as setting:
+        if plan.fidelity == "socket":
+            beginning_s = BEGINNING.timestamp()
+            setting.enter_context(stand_ins(loop, seed=plan.seed, beginning_s=beginning_s))
+        # In a function of its own, so that all of it is garbage when the setting ends.
+        return _play(plan, loop, noted, trail)
+
+
+def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played:
     choices = Choices(plan.seed, plan.choices)
     recorder = Recorder(None, lambda: int(loop.time() * 1e6))
     scenario = plan.played_scenario
@@ -100,19 +112,20 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
         finally:
             await world.aclose()
 
-    try:
-        loop.run(episode())
-        # Before the loop is closed: what ends there is no part of the episode.
-        return Played(
-            recorder.history(),
-            loop.steps,
-            loop.time(),
-            choices.made,
-            noted.decisions if noted is not None else {},
-            tuple(world.crossings.trail or ()),
-        )
-    finally:
-        loop.close()
+    with world.guard.watching():
+        try:
+            loop.run(episode())
+            # Before the loop is closed: what ends there is no part of the episode.
+            return Played(
+                recorder.history(),
+                loop.steps,
+                loop.time(),
+                choices.made,
+                noted.decisions if noted is not None else {},
+                tuple(world.crossings.trail or ()),
+            )
+        finally:
+            loop.close()
 
 
 def _schedule(plan: Plan) -> Schedule | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from scenarios.worlds.sim.service import SimService
 from simulator.deterministic.process import Life, Process
 from simulator.engine import Engine
 from simulator.lab import Lab
@@ -15,17 +15,29 @@ if TYPE_CHECKING:
     from scenarios.worlds.sim.script import Script
 
 
+class Service(Protocol):
+    """A trading service, as the driver asks it. Requests may come before it has `booted`."""
+
+    booted: asyncio.Future[None]
+
+    async def answer(self, request: Mapping[str, object]) -> dict[str, object]:
+        """The answer to one request of the protocol."""
+        ...
+
+
 @dataclass(slots=True)
 class Run:
-    """Filled in while the actor starts. `stop` ends it in good order, inside its process."""
+    """Filled in while the actor starts. `stop` ends it in good order, inside its process;
+    `last_words` say why it ended by itself."""
 
     actor: str
     process: Process
-    service: SimService | None = None
+    service: Service | None = None
     engine: Engine | None = None
     lab: Lab | None = None
     listening: bool = False
     exit_status: int | None = None
+    last_words: str = ""
     stop: Callable[[], Awaitable[None]] | None = None
     when_ready: list[Script] = field(default_factory=list)
 

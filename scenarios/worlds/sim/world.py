@@ -6,8 +6,11 @@ Actors keep their names, their disks and their promises; what is real elsewhere 
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from chaos.capabilities import Undo
@@ -18,8 +21,16 @@ from scenarios.episode import plain
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.notebook import Notebook
-from scenarios.targets.spec import ClientTarget, ServerTarget
+from scenarios.targets.spec import ClientTarget, FactoryServer, FunctionClient, ServerTarget
 from scenarios.targets.trading import PositionsClient, UniversalManagerClient
+from scenarios.worlds.sim.foreign import (
+    FunctionService,
+    application,
+    are_foreign,
+    exit_status,
+    why_not_simulated,
+)
+from scenarios.worlds.sim.fresh_modules import FreshModules
 from scenarios.worlds.sim.moment import SimClock
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Crossings
@@ -29,6 +40,7 @@ from scenarios.worlds.sim.silence import SilentMetrics
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
+from simulator.deterministic.guard import Guard
 from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.process import NEUTRAL, Life, Process, current_process
 from simulator.engine import Engine
@@ -98,6 +110,15 @@ class Wires(Protocol):
         """From now on requests reach the broker or the main API."""
         ...
 
+    def url(self, asker: str, target: str) -> str:
+        """Where whoever asks reaches a server. Raises `EnvironmentFailed` where nothing is HTTP."""
+        ...
+
+    async def serve_app(self, run: Run, app: Any) -> None:
+        """Serves an ASGI application of anybody's. Raises `SystemExit` where it does not start,
+        `EnvironmentFailed` where nothing is HTTP."""
+        ...
+
     async def http(
         self, actor: str, method: str, path: str, body: bytes | None
     ) -> tuple[int, object] | None:
@@ -136,6 +157,9 @@ class SimWorld:
         self.parts = parts
         self.clock = SimClock(loop)
         self.crossings = Crossings(self.now_us)
+        self.guard = Guard()
+        self._modules = FreshModules()
+        self._folder: Path | None = None
         self.runs: dict[str, Run] = {}
         self.disks: dict[str, Disk] = {}
         self.wires = _wires(fidelity)(self)
@@ -147,7 +171,13 @@ class SimWorld:
         self._closing = False
 
     async def open(self) -> None:
-        """Lays every link; nobody runs yet."""
+        """Lays every link; nobody runs yet. Raises `EnvironmentFailed` for targets that cannot
+        run here."""
+        why = why_not_simulated(self.client, self.server)
+        if not why and self.fidelity != "socket" and are_foreign(self.client, self.server):
+            why = f"{self.client.name} with {self.server.name} needs fidelity socket"
+        if why:
+            raise EnvironmentFailed(why)
         for service in self.scenario.services:
             await self.wires.lay(f"{service}->dtms")
             if "main-api" in self.scenario.needs:
@@ -179,7 +209,8 @@ class SimWorld:
             if run is not None and run.ready:
                 return True
             if run is None or not run.running:
-                raise EnvironmentFailed(f"{actor} ended before it was ready.")
+                words = "" if run is None else run.last_words
+                raise EnvironmentFailed(f"{actor} ended before it was ready. {words}".strip())
             await asyncio.sleep(READY_POLL_S)
         return False
 
@@ -293,6 +324,14 @@ class SimWorld:
             )
         return disk
 
+    def data_folder(self, actor: str) -> Path:
+        """A real folder, for a foreign actor's files; they go with the episode."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="dtms-lab-sim-")).resolve()
+        folder = self._folder / f"{actor}-data"
+        folder.mkdir(exist_ok=True)
+        return folder
+
     def later(self, delay_s: float, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Does something on the lab's behalf, whoever runs now."""
 
@@ -311,6 +350,9 @@ class SimWorld:
         for run in self.runs.values():
             run.process.die()
         await self.wires.aclose()
+        self._modules.close()
+        if self._folder is not None:
+            shutil.rmtree(self._folder)
 
     # Actors.
 
@@ -321,6 +363,9 @@ class SimWorld:
         self.recorder.note("world", "start", {"actor": name})
         live: Live
         match actor:
+            case "dtms" if isinstance(self.server, FactoryServer):
+                folder = self.data_folder(actor)
+                live = partial(self._foreign_server, server=self.server, folder=folder)
             case "dtms":
                 live = self._dtms
             case "broker":
@@ -328,6 +373,8 @@ class SimWorld:
             case "main-api":
                 main_api = MainApi(self.owners, self.wires.dtms_of_main_api())
                 live = partial(self._plain, answer=main_api.request)
+            case _ if isinstance(self.client, FunctionClient):
+                live = partial(self._foreign_service, client=self.client)
             case _:
                 live = self._service
         self.loop.spawn(process, self._boot(run, live))
@@ -402,6 +449,49 @@ class SimWorld:
         run.stop = run.service.stop
         await run.service.boot()
 
+    async def _foreign_service(self, run: Run, client: FunctionClient) -> None:
+        try:
+            function = self._modules.load(client.location, _name(run.process))
+            run.service = FunctionService(
+                function,
+                self.wires.url(run.actor, "dtms"),
+                lambda ended: self._fail(run, ended, exit_status(ended)),
+            )
+        except SystemExit as ended:
+            self._fail(run, ended, exit_status(ended))
+        except Exception as error:  # noqa: BLE001 - whatever a foreign module raises when it loads
+            self._fail(run, error, FAILED)
+
+    async def _foreign_server(self, run: Run, server: FactoryServer, folder: Path) -> None:
+        self.guard.allow(run.actor, folder)
+        with_broker = "broker" in self.scenario.needs
+        try:
+            factory = self._modules.load(server.location, _name(run.process))
+            app = application(
+                factory, folder, self.wires.url("dtms", "broker") if with_broker else ""
+            )
+            await self.wires.serve_app(run, app)
+        except SystemExit as ended:
+            self._fail(run, ended, exit_status(ended))
+        except Exception as error:  # noqa: BLE001 - whatever a foreign module raises when it loads
+            self._fail(run, error, FAILED)
+        self.later(0.0, lambda: self._until_healthy(run))
+
+    async def _until_healthy(self, run: Run) -> None:
+        """A foreign server is ready when it says so."""
+        while run.running and not run.listening:
+            answer = await self.wires.http("dtms", "GET", "/dtms/health", None)
+            if answer is not None and answer[0] == 200:
+                run.listening = True
+                self.note_ready(run)
+            await asyncio.sleep(READY_POLL_S)
+
+    def _fail(self, run: Run, error: BaseException, status: int) -> None:
+        """The process ends by itself, with these last words."""
+        run.last_words = f"{type(error).__name__}: {error}"
+        self._exit(run, status)
+        run.process.stop_if_dead()
+
     def _exit(self, run: Run, status: int) -> None:
         """The process is gone, by whatever hand."""
         if not run.running:
@@ -444,6 +534,10 @@ class DurableOwners:
         self.tickets.add(trade.ticket)
 
 
+def _name(process: Process) -> str:
+    return f"{process.name} {process.epoch}"
+
+
 def _alive() -> bool:
     process = current_process()
     return process is None or process.alive
@@ -474,13 +568,9 @@ def _wires(fidelity: Fidelity) -> Callable[[SimWorld], Wires]:
         case "http":
             return HttpWires
         case "socket":
-            # Not there yet.
-            from scenarios.worlds.sim.socket_wires import (  # type: ignore[import-untyped]
-                SocketWires,
-            )
+            from scenarios.worlds.sim.socket_wires import SocketWires
 
-            wires: Callable[[SimWorld], Wires] = SocketWires
-            return wires
+            return SocketWires
 
 
 __all__ = ["FIDELITIES", "Fidelity", "SimWorld", "Undo", "Wires"]
