@@ -78,7 +78,7 @@ def put_into(
     if known is None or (known.state == "REJECTED" and known.trade != trade):
         intent = Intent(trade, correlation_id)
         return intent, Stored(intent)
-    if known.trade != trade:
+    if not known.trade.is_same_position(trade):
         return None, Contradicted(known)
     if known.state in {"PENDING", "CLOSED"}:
         return None, Stored(known)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import sqlite3
 import threading
 import time
@@ -36,6 +37,9 @@ BUSY_MS = 200
 
 T = TypeVar("T")
 
+Connect = Callable[..., sqlite3.Connection]
+"""Called as `sqlite3.connect` is."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenReport:
@@ -49,29 +53,31 @@ class SqliteOutbox:
     """Open with `SqliteOutbox.open`. Safe to use from any thread."""
 
     @classmethod
-    def open(cls, path: Path, *, now: datetime) -> SqliteOutbox:
+    def open(cls, path: Path, *, now: datetime, connect: Connect = sqlite3.connect) -> SqliteOutbox:
         """Opens or makes the file. Raises `OutboxFailed`, saying why, where it cannot be used."""
         set_aside = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             try:
-                database = _connect(path)
+                database, intents = _connect(path, connect)
             except sqlite3.DatabaseError as error:
                 if isinstance(error, sqlite3.OperationalError):
                     raise
                 set_aside = _set_aside(path, now)
-                database = _connect(path)
+                database, intents = _connect(path, connect)
         except sqlite3.OperationalError as error:
             if "locked" in str(error):
                 raise OutboxFailed(f"{path} is in use by another process") from error
             raise OutboxFailed(f"{path} cannot be used: {error}") from error
         except OSError as error:
             raise OutboxFailed(f"{path} cannot be used: {error}") from error
-        return cls(database, set_aside)
+        return cls(database, intents, set_aside)
 
-    def __init__(self, database: sqlite3.Connection, set_aside: Path | None) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, intents: dict[int, Intent], set_aside: Path | None
+    ) -> None:
         self._database = database
-        self._intents = _load(database)
+        self._intents = intents
         self.report = OpenReport(len(self.pending()), set_aside)
         self._lock = threading.Lock()
         self._closed = False
@@ -195,25 +201,36 @@ ON CONFLICT (ticket) DO UPDATE SET trade = excluded.trade,
 """
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(
-        path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-    )
+def _connect(path: Path, connect: Connect) -> tuple[sqlite3.Connection, dict[int, Intent]]:
+    database = connect(path, timeout=BUSY_MS / 1000, isolation_level=None, check_same_thread=False)
     try:
         # Exclusive: two processes that drive the same intents would each undo the other's care.
         database.execute("PRAGMA locking_mode=EXCLUSIVE")
         database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=FULL")
         database.execute("BEGIN EXCLUSIVE")
-        checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-        if checked != "ok":
-            raise sqlite3.DatabaseError(checked)
+        _check(database)
         _migrate(database, path)
         database.execute("COMMIT")
+        intents = _load(database)
     except BaseException:
         database.close()
         raise
-    return database
+    return database, intents
+
+
+_READ_ERROR = re.compile(r"error code=(\d+)")
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Raises `DatabaseError` where the file is damaged. The check reports a page that the disk
+    did not read just now as if it were damage; that one is an `OperationalError`."""
+    checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    code = _READ_ERROR.search(checked)
+    if code is not None and int(code[1]) & 0xFF == sqlite3.SQLITE_IOERR:
+        raise sqlite3.OperationalError(f"disk I/O error: {checked}")
+    if checked != "ok":
+        raise sqlite3.DatabaseError(checked)
 
 
 def _migrate(database: sqlite3.Connection, path: Path) -> None:

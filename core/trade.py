@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from core.errors import TradeRefused
@@ -38,6 +38,10 @@ class Trade:
     stop_loss: float | None = None
     take_profit: float | None = None
     strategy_type: str | None = None
+
+    def is_same_position(self, other: Trade) -> bool:
+        """Whether both are one position at the broker, which knows nothing of strategies."""
+        return self == other or replace(self, strategy_type=other.strategy_type) == other
 
 
 def normalise(ticket: object, trade_data: Mapping[str, object]) -> Trade:

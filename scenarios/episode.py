@@ -35,6 +35,8 @@ from scenarios.worlds.world import ActorGone, EnvironmentFailed, World
 
 START_S_MAX = 20.0
 """How long an actor may take to get ready while nothing is wrong."""
+HEAL_STARTS_MAX = 3
+"""How often an actor is started after healing before its not coming up counts."""
 SETTLE_S_MAX = 15.0
 """How long services may take, after healing, to bring every pending intent to its end."""
 ANSWER_SLACK_S = 5.0
@@ -189,7 +191,18 @@ class Episode:
         for actor in self.actors:
             await self._world.start(actor)
         for actor in self.actors:
-            await self._require_ready(actor)
+            for _attempt in range(HEAL_STARTS_MAX - 1):
+                try:
+                    await self._require_ready(actor)
+                except EnvironmentFailed:
+                    # What it suffered before may end it a moment after it was found running.
+                    if self._world.running(actor):
+                        raise
+                    await self._world.start(actor)
+                else:
+                    break
+            else:
+                await self._require_ready(actor)
 
     async def _run_lane(self, lane: Lane) -> None:
         await asyncio.sleep(lane.at_s)

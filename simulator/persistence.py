@@ -19,7 +19,8 @@ BUSY_MS = 100
 
 
 class StoreFailed(Exception):
-    """Nothing of what was asked for has been stored; the message says why."""
+    """Nothing of what was asked for has been stored; the message says why. Of a commit whose sync
+    failed, a crash before the next commit may still leave all of it."""
 
 
 @dataclass(slots=True)

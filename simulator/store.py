@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+import re
 import sqlite3
 import threading
 import time
@@ -25,6 +26,9 @@ from simulator.states import State
 SCHEMA_VERSION = 1
 FILE_NAME = "dtms.db"
 
+Connect = Callable[..., sqlite3.Connection]
+"""Called as `sqlite3.connect` is."""
+
 
 @dataclass(slots=True)
 class _Save:
@@ -37,7 +41,12 @@ class SqliteStore:
     """Open with `open`, in the event loop that will use it."""
 
     def __init__(
-        self, folder: Path, now: Callable[[], datetime], *, die: Die = kill_this_process
+        self,
+        folder: Path,
+        now: Callable[[], datetime],
+        *,
+        connect: Connect = sqlite3.connect,
+        die: Die = kill_this_process,
     ) -> None:
         self.path = folder / FILE_NAME
         self.faults = StoreFaults()
@@ -45,6 +54,7 @@ class SqliteStore:
         self.set_aside: Path | None = None
         self._now = now
         self._die = die
+        self._connect = connect
         self._queue: queue.Queue[_Save | None] = queue.Queue(QUEUE_MAX)
         self._thread: threading.Thread | None = None
         self._database: sqlite3.Connection | None = None
@@ -97,7 +107,7 @@ class SqliteStore:
     def lock(self, held: bool) -> None:
         """Holds the write lock from another connection, as another process would, or lets go."""
         if held and self._locker is None:
-            self._locker = sqlite3.connect(
+            self._locker = self._connect(
                 self.path, isolation_level=None, timeout=5.0, check_same_thread=False
             )
             self._locker.execute("BEGIN IMMEDIATE")
@@ -123,23 +133,21 @@ class SqliteStore:
             try:
                 return self._load()
             except sqlite3.DatabaseError as error:
-                if isinstance(error, sqlite3.OperationalError) and "disk" not in str(error):
-                    raise
+                if isinstance(error, sqlite3.OperationalError):
+                    raise  # A disk that is full, or fails, is no corrupt file.
                 self.set_aside = _set_aside(self.path, self._now())
                 return self._load()
         except (sqlite3.Error, OSError, ValueError) as error:
             raise StoreFailed(f"{self.path} cannot be opened: {error}") from error
 
     def _load(self) -> tuple[Registration, ...]:
-        database = sqlite3.connect(
+        database = self._connect(
             self.path, isolation_level=None, timeout=BUSY_MS / 1000, check_same_thread=False
         )
         try:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute("PRAGMA synchronous=FULL")
-            checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
-            if checked != "ok":
-                raise sqlite3.DatabaseError(checked)
+            _check(database)
             version = database.execute("PRAGMA user_version").fetchone()[0]
             if version > SCHEMA_VERSION:
                 raise ValueError(f"written by a later version (schema {version})")
@@ -230,6 +238,20 @@ _ROOM = "CREATE TABLE IF NOT EXISTS room (taken BLOB)"
 _TAKE_ROOM = "INSERT INTO room VALUES (zeroblob(16384))"
 _GIVE_ROOM_BACK = "DELETE FROM room"
 """A write that leaves nothing, to see whether the disk has room for one."""
+
+
+_READ_ERROR = re.compile(r"error code=(\d+)")
+
+
+def _check(database: sqlite3.Connection) -> None:
+    """Raises `DatabaseError` where the file is damaged. The check reports a page that the disk
+    did not read just now as if it were damage; that one is an `OperationalError`."""
+    checked = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+    code = _READ_ERROR.search(checked)
+    if code is not None and int(code[1]) & 0xFF == sqlite3.SQLITE_IOERR:
+        raise sqlite3.OperationalError(f"disk I/O error: {checked}")
+    if checked != "ok":
+        raise sqlite3.DatabaseError(checked)
 
 
 def _registration(values: tuple[Any, ...]) -> Registration:

@@ -9,6 +9,8 @@ from scenarios.evidence.positions import Position
 from scenarios.history import History, Op
 
 SERVER = "dtms"
+ASKED_AT_RECOVERY = ("broker", "main-api")
+"""Who the server needs an answer from to finish a recovery."""
 
 
 def told(history: History, f: str, actor: str) -> tuple[Op, ...]:
@@ -25,11 +27,13 @@ def told(history: History, f: str, actor: str) -> tuple[Op, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Restorations:
-    """When the server may have taken positions over from the broker: at the end of a recovery."""
+    """When the server may have taken positions over from the broker: at the end of a recovery, or
+    later where that could not be finished for want of somebody to ask (`unfinished`)."""
 
     broker: bool
     readies: tuple[Op, ...]
     starts: tuple[Op, ...]
+    unfinished: bool = False
 
     @classmethod
     def of(cls, history: History) -> Restorations:
@@ -37,12 +41,15 @@ class Restorations:
             broker=bool(told(history, "start", "broker")),
             readies=told(history, "ready", SERVER),
             starts=told(history, "start", SERVER),
+            unfinished=_unfinished(history),
         )
 
     def possible(self, position: Position | None) -> bool:
         """Whether a recovery began or ended after the position was opened."""
         if position is None or not self.broker:
             return False
+        if self.unfinished:
+            return True
         last = max((op.index for op in (*self.readies, *self.starts)), default=-1)
         return last > position.op.index
 
@@ -51,6 +58,18 @@ class Restorations:
         if not self.broker:
             return None
         return next((op.time_us for op in self.readies if op.index > position.op.index), None)
+
+
+def _unfinished(history: History) -> bool:
+    """Whether a recovery may have gone on without broker or registry: one of them came up after
+    the server, went away, or was told to misbehave."""
+    first = min((op.index for op in told(history, "start", SERVER)), default=None)
+    for asked in ASKED_AT_RECOVERY:
+        late = [op for op in told(history, "start", asked) if first is None or op.index > first]
+        if late or told(history, "exited", asked) or told(history, "pause", asked):
+            return True
+    inflicted = (op.get("fault") for op in history.notes("inflict", "nemesis"))
+    return any(fault in {"broker-fault", "manager-fault"} for fault in inflicted)
 
 
 @dataclass(frozen=True, slots=True)

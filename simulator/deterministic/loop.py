@@ -9,15 +9,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import gc
 import heapq
+import sys
 import weakref
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
-from simulator.deterministic.process import PROCESS, RUNNING, Life, Process, ProcessKilled
+from simulator.deterministic.process import (
+    NEUTRAL,
+    PROCESS,
+    RUNNING,
+    Life,
+    Process,
+    ProcessKilled,
+)
 from simulator.deterministic.real import NotSimulated, Sealed, refuse
 from simulator.deterministic.schedule import TASK, Schedule
 
@@ -70,8 +79,10 @@ class Handle(msgspec.Struct, eq=False):
 class SimTask(asyncio.Task[Any]):
     """Hashed by the order of creation, so that sets of tasks are in the same order in every run."""
 
-    __slots__ = ("_number",)
+    __slots__ = ("_number", "process")
     _number: int
+    process: Process | None
+    """Whose it is; None for the lab's own."""
 
     def __new__(cls, *_args: Any, loop: SimLoop, **_named: Any) -> SimTask:
         task = super().__new__(cls)
@@ -121,7 +132,10 @@ class SimLoop(Sealed):
         self._timers_set = 0
         self._created = 0
         self._tasks_of: dict[str, int] = {}
-        self._tasks: list[weakref.ref[SimTask]] = []
+        self._made: list[weakref.ref[SimTask]] = []
+        self._buried: dict[Process, tuple[SimTask, ...]] = {}
+        self._main: asyncio.Future[Any] | None = None
+        self._left: list[SimTask] = []
         self._running = False
         self._stopping = False
         self._closed = False
@@ -138,18 +152,31 @@ class SimLoop(Sealed):
 
     def run_until_complete(self, future: Generator[Any, None, T] | Awaitable[T]) -> T:
         main = asyncio.ensure_future(cast(Awaitable[T], future), loop=self)
+        self._main = main
         main.add_done_callback(self._end)
         self._running = True
+        hooks, collects = sys.get_asyncgen_hooks(), gc.isenabled()
+        gc.disable()  # finalizers would run whenever the collector comes by
+        sys.set_asyncgen_hooks(finalizer=self._finish_generator)
         asyncio._set_running_loop(self)
         try:
             self._turn()
         finally:
             asyncio._set_running_loop(None)
+            sys.set_asyncgen_hooks(*hooks)
+            self._left = self.unfinished()  # so that they are not finalized before `close`
+            if collects:
+                gc.enable()
             self._running = False
         return main.result()
 
     def _end(self, _main: asyncio.Future[Any]) -> None:
         self._stopping = True
+
+    def _finish_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        """Nobody has it any more: what is left of it runs in a task."""
+        if not self._closed:
+            self.create_task(generator.aclose())
 
     def _turn(self) -> None:
         fifo, ranked, timers = self._fifo, self._ranked, self._timers
@@ -158,27 +185,32 @@ class SimLoop(Sealed):
             if fifo:
                 handle = fifo.popleft()
             elif ranked:
-                handle = heapq.heappop(ranked)[2]
+                place = heapq.heappop(ranked)
+                handle = place[2]
             elif timers:
                 self._advance()
                 continue
             else:
-                raise Deadlock(_who_waits(self))
+                when = f"at {self._now_s:.3f} s of virtual time"
+                raise Deadlock(f"{when} nothing is due, and these wait: {_who_waits(self)}")
             if handle.cancelled_:
                 continue
             process = handle.context.get(PROCESS)
             if process is not None and process.life is not RUNNING:
                 if process.life is Life.PAUSED:
-                    process.parked.append(handle)
+                    process.parked.append(handle if self._schedule is None else place)
                 continue
             self.steps += 1
             if self.steps > budget:
+                self._make_ready(handle)  # whose task is still to be closed
                 raise BudgetSpent(f"{budget} callbacks, at {self._now_s:.3f} s of virtual time")
             try:
                 handle.context.run(handle.callback, *handle.args)
             except ProcessKilled:
                 pass  # its process died in the middle of it: there is nobody to tell
-            except Exception as error:  # noqa: BLE001 - as every event loop does
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as every event loop does
                 self.call_exception_handler({"message": "callback failed", "exception": error})
             if self._failure is not None:
                 raise self._failure
@@ -190,7 +222,9 @@ class SimLoop(Sealed):
         if handle.cancelled_:
             return
         if when > self._time_s_max:
-            raise BudgetSpent(f"{self._time_s_max:g} s of virtual time; {_who_waits(self)}")
+            raise BudgetSpent(
+                f"{self._time_s_max:g} s of virtual time; these wait: {_who_waits(self)}"
+            )
         if when > self._now_s:
             self._now_s = when
         self._make_ready(handle)
@@ -230,14 +264,32 @@ class SimLoop(Sealed):
         if process.life is not Life.PAUSED:
             return
         process.life = Life.RUNNING
-        parked = [handle for handle in process.parked if isinstance(handle, Handle)]
+        # They came before everything that is ready now.
+        parked: list[Any] = process.parked.copy()
         process.parked.clear()
-        for handle in parked:
-            self._make_ready(handle)
+        if self._schedule is None:
+            self._fifo.extendleft(reversed(parked))
+        for place in parked if self._schedule is not None else ():
+            heapq.heappush(self._ranked, place)
 
     def spawn(self, process: Process, main: Coroutine[Any, Any, Any]) -> SimTask:
-        """Starts a task that belongs to the process, as will be whatever it starts."""
+        """Starts a task that belongs to the process, as will whatever it starts."""
+        if process not in self._buried:
+            self._buried[process] = ()
+            process.at_death(lambda: self._bury(process))
         return self.create_task(main, name=process.name, context=process.context.copy())
+
+    def _bury(self, process: Process) -> None:
+        """Keeps the tasks of a dead process: one that nobody holds would run its finally blocks
+        at once, under the name of whoever runs then."""
+        self._buried[process] = tuple(t for t in self.unfinished() if t.process is process)
+
+    def unfinished(self) -> list[SimTask]:
+        """Every task that has not ended, in the order of creation: `asyncio.all_tasks`, which
+        looks at the tasks of all loops there ever were, at a fraction of the cost."""
+        alive = [task for made in self._made if (task := made()) is not None and not task.done()]
+        self._made = [weakref.ref(task) for task in alive]
+        return alive
 
     # What asyncio asks for.
 
@@ -300,26 +352,22 @@ class SimLoop(Sealed):
         name: object = None,
         context: contextvars.Context | None = None,
     ) -> SimTask:
+        if self._closed:
+            coro.close()
+            raise RuntimeError("the event loop is closed")
+        process = PROCESS.get() if context is None else context.get(PROCESS)
         if self._schedule is not None and self._schedule.by_task:
             context = contextvars.copy_context() if context is None else context
-            process = context.get(PROCESS)
             owner = "" if process is None else process.name
             number = self._tasks_of[owner] = self._tasks_of.get(owner, 0) + 1
             context.run(TASK.set, number)
         if name is None:
             # Named by its owner: left to itself asyncio counts names over all loops.
-            process = PROCESS.get() if context is None else context.get(PROCESS)
             name = "lab" if process is None else process.name
         task = SimTask(coro, loop=self, name=str(name), context=context)
-        self._tasks.append(weakref.ref(task))
+        task.process = process
+        self._made.append(weakref.ref(task))
         return task
-
-    def unfinished(self) -> list[SimTask]:
-        """Every task that has not ended, in the order of creation: `asyncio.all_tasks`, which
-        looks at the tasks of all loops there ever were, at a fraction of the cost."""
-        alive = [task for made in self._tasks if (task := made()) is not None and not task.done()]
-        self._tasks = [weakref.ref(task) for task in alive]
-        return alive
 
     def is_running(self) -> bool:
         return self._running
@@ -355,18 +403,25 @@ class SimLoop(Sealed):
             self.unhandled.append(context)
 
     def close(self) -> None:
-        """Ends every coroutine that is left; nothing it still does has any effect."""
+        """Ends every process and every coroutine that is left; nothing it still does has any
+        effect."""
         if self._closed:
             return
         self._closed = True
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
-        for task in self.unfinished():
+        tasks = self.unfinished()
+        for task in tasks:
+            if task.process is not None:
+                task.process.life = Life.DEAD
+        for task in tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             coroutine = cast(Coroutine[Any, Any, Any], task.get_coro())
-            with contextlib.suppress(Exception, ProcessKilled):  # the dead may not complain
-                coroutine.close()
+            context = NEUTRAL if task.process is None else task.process.context
+            # The dead may not complain.
+            with contextlib.suppress(Exception, ProcessKilled, asyncio.CancelledError):
+                context.copy().run(coroutine.close)
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
@@ -425,10 +480,12 @@ class SimLoop(Sealed):
 def _who_waits(loop: SimLoop) -> str:
     """Every task that waits, with its process and the line it waits at."""
     lines = []
-    for task in sorted(asyncio.all_tasks(loop), key=hash):
+    for task in loop.unfinished():
+        if task.process is not None and not task.process.alive:
+            continue
         stack = task.get_stack(limit=1)
         place = f"{stack[0].f_code.co_qualname}:{stack[0].f_lineno}" if stack else "nowhere"
         lines.append(f"{task.get_name()} at {place}")
     shown = "; ".join(lines[:WAITING_SHOWN_MAX]) or "nobody"
     more = f"; and {len(lines) - WAITING_SHOWN_MAX} more" if len(lines) > WAITING_SHOWN_MAX else ""
-    return f"at {loop.time():.3f} s of virtual time nothing is due, and these wait: {shown}{more}"
+    return shown + more

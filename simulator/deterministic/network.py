@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from simulator.deterministic.process import NEUTRAL, Process, current_process
+from simulator.deterministic.real import refuse
 from simulator.deterministic.sockets import SimSocket
 
 LATENCY_S = 0.0001
@@ -73,7 +74,7 @@ class Network:
         self._jitter = jitter
         self._listeners: dict[int, SimServer] = {}
         self._next_port = EPHEMERAL_FIRST
-        self._connections: dict[int, int] = {}
+        self._connections: dict[str, int] = {}
 
     # What the event loop hands on.
 
@@ -94,25 +95,29 @@ class Network:
         if server.port in self._listeners:
             text = f"error while attempting to bind on address ('{host}', {server.port})"
             raise OSError(errno.EADDRINUSE, f"{text}: address already in use")
+        if sock is not None:
+            sock.port = server.port
         self._listeners[server.port] = server
         return server
 
     async def connect(
         self,
         protocol_factory: Callable[[], asyncio.Protocol],
-        _host: object = None,
+        host: object = None,
         port: int | None = None,
         *,
         sock: SimSocket | None = None,
         ssl: object = None,
         **_options: object,
     ) -> tuple[SimTransport, asyncio.Protocol]:
-        """Raises `ConnectionRefusedError` where nobody listens."""
+        """Raises `ConnectionRefusedError` where nobody listens, and `socket.gaierror` for the name
+        of another host."""
         _refuse_tls(ssl)
         if sock is not None and sock.end is not None:
             end = sock.end
             assert isinstance(end, End)
         else:
+            self.resolve(host, port)
             end = await self._dial(int(port or 0))
         protocol = protocol_factory()
         end.attach(protocol)
@@ -120,7 +125,8 @@ class Network:
 
     async def connect_socket(self, sock: SimSocket, address: tuple[str, int]) -> None:
         """Connects a socket that somebody made; what is to read it is attached later."""
-        sock.end = await self._dial(int(address[1]), sock)
+        sock.end = end = await self._dial(int(address[1]), sock)
+        sock.dropped = end.killed
 
     def resolve(self, host: object, port: object, **_options: object) -> list[Any]:
         """Names of this host; there is no other. Raises `socket.gaierror`."""
@@ -136,6 +142,8 @@ class Network:
     def free_port(self) -> int:
         """A port on which nobody listens, and that was not handed out before."""
         self._next_port += 1
+        while self._next_port in self._listeners:
+            self._next_port += 1
         return self._next_port
 
     def is_listening(self, port: int) -> bool:
@@ -152,13 +160,16 @@ class Network:
 
     async def _dial(self, port: int, sock: SimSocket | None = None) -> End:
         loop = self.loop
-        number = self._connections[port] = self._connections.get(port, 0) + 1
         caller = current_process()
-        name = f"{'lab' if caller is None else caller.name}->{port} #{number}"
+        name = f"{'lab' if caller is None else caller.name}->{port}"
+        number = self._connections[name] = self._connections.get(name, 0) + 1
+        name = f"{name} #{number}"
         answered = loop.create_future()
         context = contextvars.copy_context()
 
         def knock() -> None:
+            if caller is not None and not caller.alive:
+                return
             server = self._listeners.get(port)
             due = loop.time() + self.takes_s(f"{name} answer")
             if server is None:
@@ -195,8 +206,7 @@ class SimServer(asyncio.AbstractServer):
         self._sock = SimSocket()
         self._sock.name_ends(port, 0)
         self._serving = True
-        if self.process is not None:
-            self._spare = self.process.at_death(self.close)
+        self._spare = _nothing if self.process is None else self.process.at_death(self.close)
 
     @property
     def sockets(self) -> tuple[SimSocket, ...]:
@@ -207,11 +217,21 @@ class SimServer(asyncio.AbstractServer):
         self._network.loop.call_soon(self._take, end, context=self.context.copy())
 
     def _take(self, end: End) -> None:
-        end.attach(self._factory())
+        if not self._serving:
+            # The kernel resets what a listener has not taken in when it goes.
+            end.sock.lingers_not = True
+            end.killed()
+            return
+        try:
+            end.attach(self._factory())
+        except Exception:
+            end.killed()
+            raise
 
     def close(self) -> None:
         if self._serving:
             self._serving = False
+            self._spare()
             self._network.forget(self)
 
     def is_serving(self) -> bool:
@@ -256,6 +276,10 @@ class End:
         self.protocol: Any = None
         self.closed = False
         """This side is gone: whatever still comes is answered with a reset."""
+        self.closing = False
+        """This side goes as soon as all that waits is on its way."""
+        self.broken: Exception | None = None
+        """A reset has come; the protocol learns of it when it reads that far, or writes."""
         self.reading = True
         self.inbox: deque[bytes | Exception | None] = deque()
         """What has arrived and was not read: bytes, None for the end, an error for a reset."""
@@ -267,6 +291,7 @@ class End:
         self.held = 0
         self.finishing = False
         self._finished = False
+        self._end_came = False
         self._on_way: deque[bytes | Exception | None] = deque()
         self._on_way_bytes = 0
         self._free_at = 0.0
@@ -279,12 +304,16 @@ class End:
     def attach(self, protocol: Any) -> None:
         """From now on `protocol` reads; it is told that the connection was made."""
         self.protocol = protocol
+        self.sock.dropped = _nothing
         protocol.connection_made(self.transport)
         self.read_on()
 
     # Sending.
 
     def send(self, data: bytes) -> None:
+        if self.broken is not None:
+            self.lose(self.broken)
+            return
         if not self.outbox and self._carried() + len(data) <= WINDOW_BYTES:
             self._launch(data)
             return
@@ -306,7 +335,7 @@ class End:
     def reset_peer(self) -> None:
         """The peer's connection ends with a reset."""
         self._finished = True
-        self.outbox.clear()
+        self._drop_outbox()
         self._launch(ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"))
 
     def _carried(self) -> int:
@@ -334,12 +363,15 @@ class End:
             if isinstance(piece, bytes) and not self.closed:
                 peer.reset_peer()
             return
-        if isinstance(piece, bytes):
-            peer.unread += len(piece)
-        peer.inbox.append(piece)
-        peer.read_on()
+        peer.receive(piece)
+
+    def _drop_outbox(self) -> None:
+        self.outbox.clear()
+        self.held = 0
 
     def _flush(self) -> None:
+        if self.broken is not None:
+            return
         while self.outbox and self._carried() + len(self.outbox[0]) <= WINDOW_BYTES:
             data = self.outbox.popleft()
             self.held -= len(data)
@@ -348,7 +380,11 @@ class End:
             self._crowded = False
             if not self.closed:
                 self.network.loop.call_soon(self._uncrowd, context=self.context.copy())
-        if self.finishing and not self.outbox:
+        if self.outbox:
+            return
+        if self.closing and not self.closed:
+            self.let_go(None)
+        elif self.finishing:
             self.finish()
 
     def _uncrowd(self) -> None:
@@ -356,9 +392,27 @@ class End:
 
     # Receiving.
 
+    def receive(self, piece: bytes | Exception | None) -> None:
+        """What the host's kernel does with what comes in."""
+        if isinstance(piece, bytes):
+            self.unread += len(piece)
+        elif piece is None:
+            self._end_came = True
+        else:
+            # Linux: who has seen the end of the stream is told that the pipe is broken.
+            broken = BrokenPipeError(errno.EPIPE, "Broken pipe") if self._end_came else piece
+            self.broken = broken
+            if self.outbox and not (self.reading and not self.ended):
+                self.lose(broken)
+                return
+        self.inbox.append(piece)
+        self.read_on()
+
     def read_on(self) -> None:
         """Lets the process read what is there, when it next runs."""
-        if self.inbox and self.reading and not self._reads and self.protocol is not None:
+        if self.ended or not self.reading or self.protocol is None:
+            return
+        if self.inbox and not self._reads:
             self._reads = True
             self.network.loop.call_soon(self._read, context=self.context.copy())
 
@@ -366,6 +420,15 @@ class End:
         self._reads = False
         if self.closed or not self.reading or not self.inbox:
             return
+        try:
+            self._read_piece()
+        except Exception as error:
+            self._drop_outbox()
+            self.let_go(error)
+            raise
+        self.read_on()
+
+    def _read_piece(self) -> None:
         piece = self.inbox.popleft()
         if isinstance(piece, bytes):
             while self.inbox and isinstance(self.inbox[0], bytes) and len(piece) < READ_BYTES_MAX:
@@ -380,13 +443,36 @@ class End:
                 self.transport.close()
         else:
             self.ended = True
-            self.lose(piece)
-        self.read_on()
+            self.lose(self.broken)
 
     def _is_readable(self) -> bool:
         return bool(self.inbox) or self.ended
 
     # Endings.
+
+    def close(self) -> None:
+        """This side goes, behind what is waiting to be sent."""
+        self.closing = True
+        self.reading = False
+        if not self.outbox:
+            self.let_go(None)
+
+    def let_go(self, error: Exception | None) -> None:
+        """This side goes now; peer and protocol are told."""
+        if not self.closed:
+            self._hang_up()
+            self.lose(error)
+
+    def _hang_up(self) -> None:
+        """What the kernel does with a socket that nobody holds any more: an end in good order, or
+        a reset where bytes came that were never read."""
+        self._drop_outbox()
+        if self.broken is not None:
+            return
+        if self.unread or self.sock.lingers_not:
+            self.reset_peer()
+        else:
+            self.finish()
 
     def lose(self, error: Exception | None) -> None:
         """This side is over; the protocol is told."""
@@ -394,6 +480,7 @@ class End:
             return
         self.closed = True
         self.sock.closed = True
+        self._drop_outbox()
         self._spare()
         self.network.loop.call_soon(self._tell_lost, error, context=self.context.copy())
 
@@ -401,17 +488,14 @@ class End:
         self.protocol.connection_lost(error)
 
     def killed(self) -> None:
-        """What the kernel does with a socket that nobody holds any more: an end in good order, or
-        a reset where something came that was never read."""
+        """Nobody is left to be told. What is on its way arrives; what waited in the process is
+        gone with it."""
         if self.closed:
             return
         self.closed = True
         self.sock.closed = True
         self._spare()
-        if self.inbox or self.sock.lingers_not:
-            self.reset_peer()
-        else:
-            self.finish()
+        self._hang_up()
 
 
 class SimTransport(asyncio.Transport):
@@ -420,7 +504,6 @@ class SimTransport(asyncio.Transport):
     def __init__(self, end: End) -> None:
         super().__init__()
         self._end = end
-        self._closing = False
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         sock = self._end.sock
@@ -435,7 +518,7 @@ class SimTransport(asyncio.Transport):
                 return default
 
     def is_closing(self) -> bool:
-        return self._closing or self._end.closed
+        return self._end.closing or self._end.closed
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
         self._end.protocol = protocol
@@ -445,8 +528,12 @@ class SimTransport(asyncio.Transport):
         return protocol
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
-        if not self._end.closed and not self._end.finishing and data:
-            self._end.send(bytes(data))
+        end = self._end
+        if end.closed or not data:
+            return
+        if end.finishing:
+            raise RuntimeError("Cannot call write() after write_eof()")
+        end.send(bytes(data))
 
     def writelines(self, list_of_data: Any) -> None:
         self.write(b"".join(list_of_data))
@@ -455,38 +542,21 @@ class SimTransport(asyncio.Transport):
         return True
 
     def write_eof(self) -> None:
-        if not self._end.closed:
+        if not self.is_closing():
             self._end.finish()
 
     def close(self) -> None:
-        end = self._end
-        if self._closing or end.closed:
-            return
-        self._closing = True
-        end.reading = False
-        if end.inbox and not end.outbox:
-            end.reset_peer()
-        else:
-            end.finish()
-        end.lose(None)
+        if not self.is_closing():
+            self._end.close()
 
     def abort(self) -> None:
-        end = self._end
-        if end.closed:
-            return
-        self._closing = True
-        end.outbox.clear()
-        if end.inbox or end.sock.lingers_not:
-            end.reset_peer()
-        else:
-            end.finish()
-        end.lose(None)
+        self._end.let_go(None)
 
     def pause_reading(self) -> None:
         self._end.reading = False
 
     def resume_reading(self) -> None:
-        if not self._closing:
+        if not self.is_closing():
             self._end.reading = True
             self._end.read_on()
 
@@ -513,4 +583,4 @@ def _nothing() -> None:
 
 def _refuse_tls(ssl: object) -> None:
     if ssl:
-        raise NotImplementedError("a simulated network carries no TLS; use http://")
+        refuse("TLS; use http://")

@@ -28,6 +28,10 @@ def _pipes() -> tuple[int, int]:
     return quiet, full
 
 
+def _nothing() -> None:
+    """Its transport closes it."""
+
+
 class SimSocket:
     """Stands in for `socket.socket` where simulated code makes or holds one."""
 
@@ -46,6 +50,8 @@ class SimSocket:
         self.closed = False
         self.lingers_not = False
         self.readable: Callable[[], bool] = bool
+        self.dropped: Callable[[], None] = _nothing
+        """Called when it is closed by whoever made it, before a transport had it."""
         self._peer_port = 0
 
     def __enter__(self) -> SimSocket:
@@ -99,6 +105,7 @@ class SimSocket:
 
     def close(self) -> None:
         self.closed = True
+        self.dropped()
 
     def detach(self) -> int:
         return -1

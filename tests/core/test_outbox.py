@@ -3,6 +3,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -220,3 +221,40 @@ def test_nothing_acknowledged_is_lost_by_kill_9(path) -> None:
     kept = outbox.outcomes()
     outbox.close()
     assert set(range(1, acknowledged + 1)) <= set(kept)
+
+
+class FailsToRead(sqlite3.Connection):
+    """On its disk, the rows cannot be read."""
+
+    def execute(self, sql, *parameters):
+        if sql.startswith("SELECT ticket"):
+            raise sqlite3.OperationalError("disk I/O error")
+        return super().execute(sql, *parameters)
+
+
+def test_a_disk_that_fails_while_intents_are_read_is_told_and_let_go(path) -> None:
+    with pytest.raises(OutboxFailed, match="disk I/O error"):
+        SqliteOutbox.open(path, now=NOW, connect=partial(sqlite3.connect, factory=FailsToRead))
+    reopened(path).close()
+
+
+class FailsToCheck(sqlite3.Connection):
+    """What SQLite says where the disk did not read a page while it was checked."""
+
+    def execute(self, sql, *parameters):
+        if sql.startswith("PRAGMA quick_check"):
+            sql = (
+                "SELECT '*** in database main ***\nPage 4: unable to get the page. error code=266'"
+            )
+        return super().execute(sql, *parameters)
+
+
+def test_a_page_that_could_not_be_read_just_now_is_no_damage(path, trade) -> None:
+    first = reopened(path)
+    first.put(trade, "c1").result(5)
+    first.close()
+    with pytest.raises(OutboxFailed, match="error code=266"):
+        SqliteOutbox.open(path, now=NOW, connect=partial(sqlite3.connect, factory=FailsToCheck))
+    second = reopened(path)
+    assert len(second.pending()) == 1
+    second.close()

@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import sys
 from datetime import UTC, datetime
+from functools import partial
 
 import pytest
 
@@ -136,6 +137,40 @@ async def test_damage_inside_the_file_is_found_and_set_aside(store, tmp_path) ->
     assert await again.open() == ()
     assert again.set_aside is not None
     await again.close()
+
+
+class FailsToCheck(sqlite3.Connection):
+    """What SQLite says where the disk did not read a page while it was checked."""
+
+    def execute(self, sql, *parameters):
+        if sql.startswith("PRAGMA quick_check"):
+            sql = (
+                "SELECT '*** in database main ***\nPage 4: unable to get the page. error code=266'"
+            )
+        return super().execute(sql, *parameters)
+
+
+class FullDisk(sqlite3.Connection):
+    """Not even the version can be written."""
+
+    def execute(self, sql, *parameters):
+        if sql.startswith("PRAGMA user_version ="):
+            raise sqlite3.OperationalError("database or disk is full")
+        return super().execute(sql, *parameters)
+
+
+@pytest.mark.parametrize("trouble", [FailsToCheck, FullDisk])
+async def test_a_disk_that_is_full_or_does_not_read_is_no_corrupt_store(
+    store, tmp_path, trouble
+) -> None:
+    await store.save((row(1),))
+    await store.close()
+    troubled = SqliteStore(
+        tmp_path / "data", now, connect=partial(sqlite3.connect, factory=trouble)
+    )
+    with pytest.raises(StoreFailed, match="disk"):
+        await troubled.open()
+    assert await reopened(tmp_path) == {1: row(1)}
 
 
 async def test_what_lies_beside_a_corrupt_file_is_kept_too(tmp_path) -> None:

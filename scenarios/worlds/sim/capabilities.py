@@ -20,8 +20,9 @@ from chaos.capabilities import (
     Storage,
     Undo,
 )
-from chaos.undo import nothing, once
+from chaos.undo import once
 from scenarios.worlds.sim.points import Armed
+from scenarios.worlds.sim.script import Script
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.lab import FaultRefused
 
@@ -113,31 +114,14 @@ class SimServerControl:
         self._world = world
 
     async def script(self, actor: str, fault: Mapping[str, object]) -> Undo:
-        world = self._world
-        if not world.running(actor):
-            world.script_at_next_start(fault)
-            return nothing
-        run = world.runs[actor]
-        deadline = world.loop.time() + INSIST_S_MAX
-        while True:
-            try:
-                number = None if run.lab is None else run.lab.inflict(fault)
-            except FaultRefused as error:
-                if world.loop.time() > deadline:
-                    raise EnvironmentFailed(
-                        f"{actor} did not take {dict(fault)}: {error}"
-                    ) from error
-                number = None
-            if number is not None:
-                break
-            if not run.running:
-                return nothing
-            await asyncio.sleep(POLL_S)
+        script = Script(fault)
+        try:
+            self._world.script(actor, script)
+        except FaultRefused as error:
+            raise EnvironmentFailed(f"{actor} did not take {dict(fault)}: {error}") from error
 
         async def heal() -> None:
-            # A server that died meanwhile has no faults left to take back.
-            if run.lab is not None:
-                run.lab.heal(number)
+            script.heal()
 
         return once(heal)
 
@@ -162,13 +146,11 @@ class SimStorage:
         self._world = world
 
     async def trouble(self, actor: str, how: str, delay_s: float) -> Undo:
-        disk = self._world.disk(actor)
         self._set(actor, how, True, delay_s)
 
         async def heal() -> None:
             self._set(actor, how, False, 0.0)
 
-        del disk
         return once(heal)
 
     def _set(self, actor: str, how: str, on: bool, delay_s: float) -> None:

@@ -47,8 +47,12 @@ class Connections:
         try:
             async with asyncio.timeout(within_s):
                 await turn
-        except TimeoutError:
-            return False
+        except BaseException as error:
+            if turn.done() and not turn.cancelled():
+                self.give_back()  # it came at the moment of giving up
+            if isinstance(error, TimeoutError):
+                return False
+            raise
         return True
 
     def give_back(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -21,8 +22,8 @@ from chaos.proxy.tap import Answer, Exchange, Outcome, Tap
 from chaos.regime import Kind, RuleInForce, count, decide
 from chaos.request import RequestView, classify
 from chaos.verdict import Forward, Lose, Reply, Silence, Swallow, Verdict
-from simulator.deterministic.loop import SimLoop
-from simulator.deterministic.process import NEUTRAL, Process
+from simulator.deterministic.loop import Handle, SimLoop
+from simulator.deterministic.process import NEUTRAL, Process, current_process
 
 LATENCY_S = 0.0002
 """One way, on a quiet network."""
@@ -98,6 +99,23 @@ class Flight(msgspec.Struct, eq=False):
     raw: HttpAnswer | None = None
     at: Process | None = None
     unburden: Callable[[], None] = _nothing
+    """The server's death is nothing to it any more."""
+    leave: Callable[[], None] = _nothing
+    """Nor is the client's."""
+
+
+@dataclass(slots=True, eq=False)
+class Parcel:
+    """A message that is held up on its way, by whatever the conditions are meanwhile."""
+
+    flight: Flight
+    up: bool
+    due_s: float
+    """When it would arrive on a quiet network."""
+    chance: float
+    """Which part of the jitter it suffers."""
+    arrive: Callable[[Flight], None]
+    timer: Handle | None = None
 
 
 class MessageLink:
@@ -123,7 +141,9 @@ class MessageLink:
         self._number = number
         self._attempts: dict[Kind, int] = {}
         self._flights: dict[Flight, None] = {}
-        self._stalled: list[tuple[bool, Callable[[], None]]] = []
+        self._parcels: dict[Parcel, None] = {}
+        self._resets = object()
+        """Another one whenever when to reset is said anew."""
         self._carried = {True: 0, False: 0}
 
     # What the client does.
@@ -143,23 +163,28 @@ class MessageLink:
         verdict, faults = decide(self.rules, view, self._draw)
         flight = Flight(request, exchange, view.key, verdict, faults, self._loop.create_future())
         self._flights[flight] = None
+        client = current_process()
+        if client is not None:
+            flight.leave = client.at_death(partial(self.give_up, flight))
         if conditions.half_open:
             self._end(flight, None, "the far end has gone")
         elif isinstance(verdict, Swallow):
             self._fall_silent(flight, verdict.how, "the request was lost")
         elif isinstance(verdict, Reply):
-            flight.answering = True
-            answer = HttpAnswer(verdict.status, verdict.headers, verdict.body)
-            self._after(verdict.over_s, lambda: self._back(flight, Answer.of(answer), answer))
+            self._travel(flight, True, partial(self._reply, verdict=verdict))
         else:
             self._forward(flight, verdict)
         if conditions.reset_after_s is not None:
-            self._after(conditions.reset_after_s, lambda: self.reset(flight))
+            self._plan_reset(flight, conditions.reset_after_s)
         return flight
 
     def give_up(self, flight: Flight) -> None:
-        """The client waits no longer; what is on its way to the server arrives all the same."""
+        """The client waits no longer, or has died; what is on its way to the server arrives all the
+        same."""
+        if flight.gone:
+            return
         flight.gone = True
+        flight.leave()
         if flight.answering and not flight.over:
             flight.dead = True
             self._end(flight, None, "the client gave up")
@@ -176,25 +201,29 @@ class MessageLink:
             for flight in flights:
                 flight.dead = True
                 self._end(flight, None, "the far end has gone")
-        if conditions.reset_after_s is not None and before.reset_after_s is None:
-            for flight in flights:
-                self._after(conditions.reset_after_s, partial(self.reset, flight))
+        if conditions.reset_after_s != before.reset_after_s:
+            self._resets = object()
+            if conditions.reset_after_s is not None:
+                for flight in flights:
+                    self._plan_reset(flight, conditions.reset_after_s)
         for up in (True, False):
             if (conditions.up if up else conditions.down).limit_bytes is None:
                 self._carried[up] = 0
-        waiting, self._stalled = self._stalled, []
-        for up, go_on in waiting:
-            self._unless_stalled(up, go_on)
+        for parcel in tuple(self._parcels):
+            self._reckon(parcel)
+
+    def _plan_reset(self, flight: Flight, after_s: float) -> None:
+        resets = self._resets
+
+        def reset() -> None:
+            if self._resets is resets:
+                self.reset(flight)
+
+        self._after(after_s, reset)
 
     # On the way to the server.
 
     def _forward(self, flight: Flight, verdict: Forward) -> None:
-        for copy in range(1, verdict.copies):
-            self._after(
-                verdict.delay_s + copy * verdict.copy_gap_s + self._takes_s(flight, f"copy {copy}"),
-                lambda: self._deliver_copy(flight),
-            )
-
         if verdict.delay_s > 0:
             self._after(verdict.delay_s, lambda: self._travel(flight, True, self._arrive))
         else:
@@ -214,6 +243,15 @@ class MessageLink:
 
         reply = partial(self._answered, flight)
         self._loop.call_soon(server.take, flight.request, reply, context=process.context.copy())
+        assert isinstance(flight.verdict, Forward)
+        if flight.verdict.copies > 1:
+            self._send_copies(flight, flight.verdict)
+
+    def _send_copies(self, flight: Flight, verdict: Forward) -> None:
+        """Over connections of their own, from where the request has come to."""
+        for copy in range(1, verdict.copies):
+            late_s = self._takes_s(flight, f"copy {copy}") - LATENCY_S
+            self._after(copy * verdict.copy_gap_s + late_s, lambda: self._deliver_copy(flight))
 
     def _deliver_copy(self, flight: Flight) -> None:
         server = self._server()
@@ -240,6 +278,17 @@ class MessageLink:
         self._after(self._takes_s(flight, "reset"), lambda: self._fail(flight, Reset("reset")))
 
     # On the way back.
+
+    def _reply(self, flight: Flight, verdict: Reply) -> None:
+        """Somebody answers in the server's place."""
+        if flight.dead:
+            return
+        flight.answering = True
+        answer = HttpAnswer(verdict.status, verdict.headers, verdict.body)
+        self._after(verdict.over_s, lambda: self._bring(flight, answer))
+
+    def _bring(self, flight: Flight, answer: HttpAnswer) -> None:
+        self._travel(flight, False, lambda flight: self._back(flight, Answer.of(answer), answer))
 
     def _answered(self, flight: Flight, answer: Answer, raw: HttpAnswer | None) -> None:
         """The server has answered, in its own process."""
@@ -273,12 +322,7 @@ class MessageLink:
                 self._travel(flight, False, self._cut_off)
             else:
                 changed = delivery.answer
-                self._after(
-                    delivery.over_s,
-                    lambda: self._travel(
-                        flight, False, lambda f: self._back(f, Answer.of(changed), changed)
-                    ),
-                )
+                self._after(delivery.over_s, lambda: self._bring(flight, changed))
 
     def _back_from_server(self, flight: Flight) -> None:
         assert flight.server is not None
@@ -336,33 +380,42 @@ class MessageLink:
         conditions = self.conditions
         takes_s = self._takes_s(flight, "up" if up else "down")
         flow = conditions.up if up else conditions.down
-        if flow is not FREE and flow != FREE:
-            self._unless_stalled(up, lambda: self._worsened(flight, up, takes_s, arrive))
-        else:
+        if flow is FREE or flow == FREE:
             self._loop.call_later(takes_s, arrive, flight, context=_neutral())
-
-    def _worsened(
-        self, flight: Flight, up: bool, takes_s: float, arrive: Callable[[Flight], None]
-    ) -> None:
-        flow = self.conditions.up if up else self.conditions.down
-        size = _size(flight, up)
-        takes_s += flow.delay_s + _spread_s(flow, size)
+            return
+        chance = 0.0
         if flow.jitter_s:
             way = "up" if up else "down"
-            takes_s += flow.jitter_s * self._draw(f"jitter {way} {flight.key}")
-        if flow.limit_bytes is not None:
-            self._carried[up] += size
-            if self._carried[up] > flow.limit_bytes:
-                self._carried[up] = 0
-                self._after(takes_s, lambda: self._cut_off(flight))
-                return
-        self._after(takes_s, lambda: arrive(flight))
+            chance = self._draw(f"jitter {way} {flight.key}")
+        parcel = Parcel(flight, up, self._loop.time() + takes_s, chance, arrive)
+        self._parcels[parcel] = None
+        self._reckon(parcel)
 
-    def _unless_stalled(self, up: bool, go_on: Callable[[], None]) -> None:
-        if (self.conditions.up if up else self.conditions.down).stalled:
-            self._stalled.append((up, go_on))
-        else:
-            go_on()
+    def _reckon(self, parcel: Parcel) -> None:
+        """When it arrives as things are now; never while the link is stalled."""
+        if parcel.timer is not None:
+            parcel.timer.cancel()
+            parcel.timer = None
+        flow = self.conditions.up if parcel.up else self.conditions.down
+        if flow.stalled:
+            return
+        due_s = parcel.due_s + flow.delay_s + flow.jitter_s * parcel.chance
+        due_s += _spread_s(flow, _size(parcel.flight, parcel.up))
+        parcel.timer = self._loop.call_at(due_s, self._hand_on, parcel, context=_neutral())
+
+    def _hand_on(self, parcel: Parcel) -> None:
+        del self._parcels[parcel]
+        flight, up = parcel.flight, parcel.up
+        if flight.dead:
+            return
+        limit = (self.conditions.up if up else self.conditions.down).limit_bytes
+        if limit is not None:
+            self._carried[up] += _size(flight, up)
+            if self._carried[up] > limit:
+                self._carried[up] = 0
+                self._cut_off(flight)
+                return
+        parcel.arrive(flight)
 
     def _takes_s(self, flight: Flight, way: str) -> float:
         return LATENCY_S + JITTER_S * self._draw(f"latency {way} {flight.key}")
@@ -390,8 +443,9 @@ def _size(flight: Flight, up: bool) -> int:
     if not up:
         return 0 if flight.server is None else len(msgspec.json.encode(flight.server.body))
     request = flight.request
-    body = request.body
-    return len(msgspec.json.encode(request.payload)) if body is None else len(body)
+    if request.body is not None:
+        return len(request.body)
+    return 0 if request.payload is None else len(msgspec.json.encode(request.payload))
 
 
 def _spread_s(flow: Flow, size: int) -> float:

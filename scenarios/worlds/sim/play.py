@@ -18,6 +18,9 @@ from scenarios.worlds.sim.world import Fidelity, SimWorld
 from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
 
+STEPS_MAX = 200_000
+"""Callbacks of one episode; the busiest of the suites take a tenth."""
+
 Decisions = Mapping[str, Mapping[int, int]]
 """Of a schedule: by process and callback, how many places it is put back."""
 
@@ -71,7 +74,7 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
     is under test."""
     schedule = _schedule(plan)
     noted = Noted(schedule) if note and schedule is not None else None
-    loop = SimLoop(noted or schedule)
+    loop = SimLoop(noted or schedule, steps_max=STEPS_MAX)
     choices = Choices(plan.seed, plan.choices)
     recorder = Recorder(None, lambda: int(loop.time() * 1e6))
     scenario = plan.played_scenario
@@ -99,16 +102,17 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
 
     try:
         loop.run(episode())
+        # Before the loop is closed: what ends there is no part of the episode.
+        return Played(
+            recorder.history(),
+            loop.steps,
+            loop.time(),
+            choices.made,
+            noted.decisions if noted is not None else {},
+            tuple(world.crossings.trail or ()),
+        )
     finally:
         loop.close()
-    return Played(
-        recorder.history(),
-        loop.steps,
-        loop.time(),
-        choices.made,
-        noted.decisions if noted is not None else {},
-        tuple(world.crossings.trail or ()),
-    )
 
 
 def _schedule(plan: Plan) -> Schedule | None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from scenarios.worlds.sim.service import SimService
 from simulator.deterministic.process import Life, Process
 from simulator.engine import Engine
 from simulator.lab import Lab
+
+if TYPE_CHECKING:
+    from scenarios.worlds.sim.script import Script
 
 
 @dataclass(slots=True)
@@ -23,6 +27,7 @@ class Run:
     listening: bool = False
     exit_status: int | None = None
     stop: Callable[[], Awaitable[None]] | None = None
+    when_ready: list[Script] = field(default_factory=list)
 
     @property
     def running(self) -> bool:

@@ -23,6 +23,7 @@ from scenarios.worlds.sim.moment import SimClock
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Crossings
 from scenarios.worlds.sim.run import Run
+from scenarios.worlds.sim.script import Script
 from scenarios.worlds.sim.silence import SilentMetrics
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 from simulator.broker import Broker
@@ -138,7 +139,7 @@ class SimWorld:
         self.owners = DurableOwners()
         self.broker = Broker()
         self._epochs: dict[str, int] = {}
-        self._next_faults: list[Mapping[str, object]] = [*scenario.server.lab_faults]
+        self._next_scripts = [Script(fault) for fault in scenario.server.lab_faults]
         self._later: dict[asyncio.Task[None], None] = {}
         self._closing = False
 
@@ -271,9 +272,13 @@ class SimWorld:
         run = self.runs[f"{actor}-second"] = self._launch(f"{actor}-second", actor)
         return run
 
-    def script_at_next_start(self, fault: Mapping[str, object]) -> None:
-        """The server's next start, and only that, begins with `fault`."""
-        self._next_faults.append(fault)
+    def script(self, actor: str, script: Script) -> None:
+        """Inflicts a fault inside the server; on one that is down, from its next start on."""
+        run = self.runs.get(actor)
+        if run is None or not run.running or run.lab is None:
+            self._next_scripts.append(script)
+        else:
+            script.inflict(run)
 
     def disk(self, actor: str) -> Disk:
         """The actor's disk, which outlives its processes."""
@@ -350,9 +355,9 @@ class SimWorld:
             die=die,
         )
         run.engine, run.lab, run.stop = engine, Lab(engine, "sim"), engine.aclose
-        faults, self._next_faults = self._next_faults, []
-        for fault in faults:
-            run.lab.inflict(fault)
+        scripts, self._next_scripts = self._next_scripts, []
+        for script in scripts:
+            script.inflict(run)
         options = Options(rate_limit=scenario.server.rate_limit, metrics=False)
         messages = self.parts.messages(engine, options, monotonic=self.clock.monotonic)
         await self.wires.serve_dtms(run, messages, engine)
@@ -383,7 +388,7 @@ class SimWorld:
             log_level=Level.WARNING,
             metrics=METRICS,
             clock=self.clock,
-            draw=self.choices.numbered(f"{name} {epoch}"),
+            draw=_unhurried(self.choices.numbered(f"{name} {epoch}")),
             new_id=_ids(f"{name}-{epoch}"),
             **self.wires.core_api(name),
         )
@@ -404,8 +409,12 @@ class SimWorld:
 
     def note_ready(self, run: Run) -> None:
         """The server says that it is ready."""
-        if run.running and not self._closing:
-            self.recorder.note("world", "ready", {"actor": run.actor})
+        if not run.running or self._closing:
+            return
+        self.recorder.note("world", "ready", {"actor": run.actor})
+        for script in run.when_ready:
+            script.inflict(run)
+        run.when_ready.clear()
 
 
 class ReadyLog(Log):
@@ -433,6 +442,11 @@ class DurableOwners:
 def _alive() -> bool:
     process = current_process()
     return process is None or process.alive
+
+
+def _unhurried(draw: Callable[[], float]) -> Callable[[], float]:
+    """Draws of back-off, for which benign is to wait as long as one may."""
+    return lambda: 1.0 - draw()
 
 
 def _ids(prefix: str) -> Callable[[], str]:

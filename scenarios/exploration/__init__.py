@@ -1,0 +1,1 @@
+"""Searching for failures in the simulation: many plans, what fails made small, played again."""

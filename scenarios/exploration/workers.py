@@ -1,0 +1,88 @@
+"""Where batches are played: processes of this machine, or a Dask cluster."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from scenarios.exploration.batch import begin_work
+
+CONNECT_S_MAX = 10.0
+
+
+class ClusterRefused(OSError):
+    """The cluster cannot be used; the message says why and what to do."""
+
+
+@contextmanager
+def processes(count: int) -> Iterator[Executor]:
+    """So many worker processes, ended when the block is left."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["scenarios.exploration.batch"])
+    pool = ProcessPoolExecutor(count, mp_context=context, initializer=begin_work)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """A Dask cluster's workers, which have this project installed, and how many there are.
+
+    Raises `ClusterRefused`.
+    """
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ClusterRefused(
+            "--cluster needs Dask: install dtms-lab with its extra, dtms-lab[cluster]"
+        ) from error
+    try:
+        client = Client(address, timeout=CONNECT_S_MAX)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ClusterRefused(f"--cluster {address}: {error}") from error
+    try:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise ClusterRefused(f"--cluster {address}: it has no workers")
+        yield Apart(client.get_executor(pure=False)), threads
+    finally:
+        client.close()
+
+
+class Apart(Executor):
+    """Another executor, each of whose jobs runs in a fresh process: a simulation stops the clock of
+    the process it runs in, and a cluster's worker has other things to do by it."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        return self._executor.submit(run_apart, pickle.dumps((fn, args, kwargs)))
+
+
+def run_apart(job: bytes) -> Any:
+    """The job's result, from a process of its own. Raises what it raises."""
+    done = subprocess.run(
+        [sys.executable, "-m", "scenarios.exploration.apart"],
+        input=job,
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    error, result = pickle.loads(done.stdout)
+    if error is not None:
+        raise error
+    return result
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

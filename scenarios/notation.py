@@ -1,0 +1,80 @@
+"""Lanes of operations as data that JSON can hold, and back. Faults have `chaos.notation`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+
+import msgspec
+
+from scenarios.workload import (
+    BadInput,
+    Close,
+    ClosePosition,
+    Execute,
+    Lane,
+    Operation,
+    Register,
+    Wait,
+)
+
+OPERATIONS: dict[str, type[Operation]] = {
+    "execute": Execute,
+    "register": Register,
+    "close": Close,
+    "close-position": ClosePosition,
+    "wait": Wait,
+    "bad-input": BadInput,
+}
+_NAMES = {kind: name for name, kind in OPERATIONS.items()}
+
+
+def encode_lanes(lanes: Sequence[Lane]) -> list[dict[str, object]]:
+    """One object a lane, its operations by name."""
+    return [
+        {
+            "service": lane.service,
+            "at_s": lane.at_s,
+            "operations": [
+                {"op": _NAMES[type(operation)], **msgspec.to_builtins(operation)}
+                for operation in lane.operations
+            ],
+        }
+        for lane in lanes
+    ]
+
+
+def decode_lanes(data: object) -> tuple[Lane, ...]:
+    """Raises `ValueError` naming what is wrong."""
+    if not isinstance(data, list):
+        raise ValueError(f"lanes are a list, not {type(data).__name__}")
+    return tuple(_lane(lane) for lane in data)
+
+
+def _lane(data: object) -> Lane:
+    if not isinstance(data, dict) or set(data) != {f.name for f in fields(Lane)}:
+        raise ValueError(f"a lane has service, at_s and operations; this is {str(data)[:80]}")
+    operations = data["operations"]
+    if not isinstance(operations, list):
+        raise ValueError("the operations of a lane are a list")
+    try:
+        service = msgspec.convert(data["service"], str)
+        at_s = msgspec.convert(data["at_s"], float)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"lane: {error}") from error
+    return Lane(service, at_s, tuple(_operation(operation) for operation in operations))
+
+
+def _operation(data: object) -> Operation:
+    name = data.get("op") if isinstance(data, dict) else None
+    if not isinstance(data, dict) or not isinstance(name, str) or name not in OPERATIONS:
+        raise ValueError(f"there is no operation {name!r}; there are {', '.join(OPERATIONS)}")
+    given = {key: value for key, value in data.items() if key != "op"}
+    kind = OPERATIONS[name]
+    unknown = sorted(set(given) - {f.name for f in fields(kind)})
+    if unknown:
+        raise ValueError(f"{name} has no {unknown[0]}")
+    try:
+        return msgspec.convert(given, kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"{name}: {error}") from error
