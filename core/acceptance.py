@@ -94,12 +94,12 @@ def judge_enable(trade: Trade, answer: Answer) -> Accepted | Refused | Conflicti
         # A redirect or another 2xx is nothing the API ever sends: it says neither yes nor no.
         return Retryable(f"status {status}", answer.retry_after_s)
     body = answer.body
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict | Mapping):
         return Retryable("the answer is not a JSON object")
     if body.get("success") is not True:
         return Retryable("success is not true")
     stored = body.get("trade_info")
-    if not isinstance(stored, Mapping):
+    if not isinstance(stored, dict | Mapping):
         return Retryable("the answer does not say what was registered")
     if (wrong := differing_field(trade, stored)) is not None:
         return Retryable(f"the answer echoes another {wrong}")
@@ -111,24 +111,28 @@ def judge_lookup(trade: Trade, answer: Answer) -> Present | Absent | Differs | U
     if answer.status == 404:
         return Absent()
     body = answer.body
-    if answer.status != 200 or not isinstance(body, Mapping):
+    if answer.status != 200 or not isinstance(body, dict | Mapping):
         return Unclear(f"status {answer.status}", answer.retry_after_s)
     stored = body.get("trade_info")
-    if not isinstance(stored, Mapping):
+    if not isinstance(stored, dict | Mapping):
         return Unclear("the answer holds no trade_info")
     wrong = differing_field(trade, stored)
     if wrong == "ticket":
         return Unclear("the answer is about another ticket")
     if wrong is not None:
-        return Differs(f"{wrong} is {stored.get(_STORED_NAMES[wrong])!r} there")
+        return Differs(f"{wrong} is {stored.get(_STORED_NAMES.get(wrong, wrong))!r} there")
     return Present(_state(body, stored))
 
 
 def judge_state(ticket: int, answer: Answer) -> str | None:
     """The state that a read-back tells of a ticket, whatever its data; None where it tells none."""
     body = answer.body
-    stored = body.get("trade_info") if isinstance(body, Mapping) else None
-    if answer.status != 200 or not isinstance(body, Mapping) or not isinstance(stored, Mapping):
+    stored = body.get("trade_info") if isinstance(body, dict | Mapping) else None
+    if (
+        answer.status != 200
+        or not isinstance(body, dict | Mapping)
+        or not isinstance(stored, dict | Mapping)
+    ):
         return None
     if type(stored.get("ticket")) is not int or stored["ticket"] != ticket:
         return None
@@ -138,7 +142,7 @@ def judge_state(ticket: int, answer: Answer) -> str | None:
 def judge_health(answer: Answer) -> Readiness:
     """Ready only where the API says so in so many words."""
     body = answer.body
-    if answer.status == 200 and isinstance(body, Mapping) and body.get("ready") is True:
+    if answer.status == 200 and isinstance(body, dict | Mapping) and body.get("ready") is True:
         return READY
     return Readiness(False, f"status {answer.status}, not ready", answer.retry_after_s)
 
@@ -151,23 +155,24 @@ def differing_field(trade: Trade, stored: Mapping[object, object]) -> str | None
     for field in ("symbol", "direction"):
         if stored.get(field) != getattr(trade, field):
             return field
-    for field in ("entry", "volume", "stop_loss", "take_profit"):
-        if not _same_number(getattr(trade, field), stored.get(_STORED_NAMES[field])):
+    for field, name in _STORED_NUMBERS:
+        if not _same_number(getattr(trade, field), stored.get(name)):
             return field
     return None
 
 
-_STORED_NAMES = {
-    "symbol": "symbol",
-    "direction": "direction",
-    "entry": "entry_price",
-    "volume": "volume",
-    "stop_loss": "stop_loss",
-    "take_profit": "take_profit",
-}
+_STORED_NUMBERS = (
+    ("entry", "entry_price"),
+    ("volume", "volume"),
+    ("stop_loss", "stop_loss"),
+    ("take_profit", "take_profit"),
+)
+_STORED_NAMES = dict(_STORED_NUMBERS)
 
 
 def _same_number(sent: float | None, stored: object) -> bool:
+    if type(stored) is float:
+        return stored == sent
     if sent is None or stored is None:
         return sent is None and stored is None
     return isinstance(stored, int | float) and not isinstance(stored, bool) and stored == sent
@@ -180,5 +185,5 @@ def _state(body: Mapping[object, object], stored: Mapping[object, object]) -> st
 
 def _message(answer: Answer) -> str:
     body = answer.body
-    message = body.get("message") if isinstance(body, Mapping) else None
+    message = body.get("message") if isinstance(body, dict | Mapping) else None
     return message if isinstance(message, str) else ""

@@ -6,7 +6,7 @@ One intent a ticket. An intent is durable before the first byte of its registrat
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol, cast
 
 from core.outcome import Outcome, Pending, Registered
@@ -82,7 +82,7 @@ def put_into(
         return None, Contradicted(known)
     if known.state in {"PENDING", "CLOSED"}:
         return None, Stored(known)
-    opened = replace(known, state="PENDING", reason="")
+    opened = Intent(known.trade, known.correlation_id)
     return opened, Stored(opened)
 
 
@@ -90,7 +90,8 @@ def concluded(known: Intent | None, outcome: Outcome) -> Intent | None:
     """What `conclude` has to write; None for nothing."""
     if known is None or known.state == outcome.word:
         return None
-    return replace(known, state=cast(IntentState, outcome.word), reason=_reason(outcome))
+    word = cast(IntentState, outcome.word)
+    return Intent(known.trade, known.correlation_id, word, _reason(outcome))
 
 
 def _reason(outcome: Outcome) -> str:

@@ -50,10 +50,10 @@ def normalise(ticket: object, trade_data: Mapping[str, object]) -> Trade:
     Zero is a value, not "missing": where a name is present its value counts. Raises
     `TradeRefused`, naming the field, for anything that the API could only refuse.
     """
-    if not isinstance(trade_data, Mapping):
+    if not isinstance(trade_data, dict | Mapping):
         raise TradeRefused("trade", "must be an object")
     details = trade_data.get("details")
-    places = (trade_data, details) if isinstance(details, Mapping) else (trade_data,)
+    places = (trade_data, details) if isinstance(details, dict | Mapping) else (trade_data,)
     direction = _direction(_first(places, ("direction",)))
     entry = _price("entry", _first(places, ENTRY_NAMES))
     if entry is None:

@@ -10,8 +10,9 @@ from scenarios.exploration.batch import Small
 from scenarios.local_campaign import LocalCampaign
 from scenarios.scenario import Scenario
 from scenarios.sim_campaign import SimCampaign
-from scenarios.targets.targets import Targets, why_not_simulated, why_skipped
+from scenarios.targets.targets import Targets, why_skipped
 from scenarios.trial import Outcome, Trial, WorldName, fidelity_of
+from scenarios.worlds.sim.foreign import why_not_simulated
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 
 SIM_EPISODES = 18
@@ -94,7 +95,9 @@ class Campaign:
 
     def _why_skipped(self, scenario: Scenario, world: WorldName) -> str:
         why = why_skipped(scenario, self.targets)
-        return why or (why_not_simulated(self.targets) if world == "sim" else "")
+        if why or world != "sim":
+            return why
+        return why_not_simulated(self.targets.client, self.targets.server)
 
     def _fidelity(self, seed: int) -> Fidelity:
         if self.fidelity is not None:

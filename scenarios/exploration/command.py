@@ -28,7 +28,8 @@ from scenarios.exploration.workers import cluster, processes
 from scenarios.history import Op, encode_op
 from scenarios.output import ExitStatus, replace_file
 from scenarios.scenario import Scenario
-from scenarios.targets.targets import Targets, why_not_simulated, why_skipped
+from scenarios.targets.targets import Targets, why_skipped
+from scenarios.worlds.sim.foreign import why_not_simulated
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimulationError
@@ -75,7 +76,7 @@ def explore_and_report(request: ExploreRequest, console: Console, errors: Consol
 def seedlings(request: ExploreRequest) -> list[Seedling]:
     """One for each scenario and fidelity that can be explored, in the order of their turns."""
     targets = request.targets
-    if why_not_simulated(targets):
+    if why_not_simulated(targets.client, targets.server):
         return []
     if request.fidelity is not None:
         fidelities: tuple[Fidelity, ...] = (request.fidelity,)

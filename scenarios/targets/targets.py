@@ -9,8 +9,6 @@ from random import Random
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import (
     ClientTarget,
-    CommandClient,
-    CommandServer,
     ReferenceClient,
     RunningServer,
     ServerTarget,
@@ -45,13 +43,4 @@ def why_skipped(scenario: Scenario, targets: Targets) -> str:
         return f"needs the control plane of the simulated server; {server.name} has none"
     if isinstance(server, RunningServer) and not scenario.start_up(Random(0)).ready_first:
         return f"starts the server itself; {server.name} runs already"
-    return ""
-
-
-def why_not_simulated(targets: Targets) -> str:
-    """Why these targets cannot be part of a simulation; empty where they can."""
-    if isinstance(targets.client, CommandClient):
-        return f"{targets.client.name} is a program of its own; it runs in the world local"
-    if isinstance(targets.server, CommandServer | RunningServer):
-        return f"{targets.server.name} is a program of its own; it runs in the world local"
     return ""

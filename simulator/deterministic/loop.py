@@ -132,9 +132,9 @@ class SimLoop(Sealed):
         self._timers_set = 0
         self._created = 0
         self._tasks_of: dict[str, int] = {}
+        self._made: list[weakref.ref[SimTask]] = []
         self._buried: dict[Process, tuple[SimTask, ...]] = {}
         self._left: list[SimTask] = []
-        self._made: list[weakref.ref[SimTask]] = []
         self._running = False
         self._stopping = False
         self._closed = False
@@ -281,6 +281,13 @@ class SimLoop(Sealed):
         at once, under the name of whoever runs then."""
         self._buried[process] = tuple(t for t in self.unfinished() if t.process is process)
 
+    def unfinished(self) -> list[SimTask]:
+        """Every task that has not ended, in the order of creation: `asyncio.all_tasks`, which
+        looks at the tasks of all loops there ever were, at a fraction of the cost."""
+        alive = [task for made in self._made if (task := made()) is not None and not task.done()]
+        self._made = [weakref.ref(task) for task in alive]
+        return alive
+
     # What asyncio asks for.
 
     def time(self) -> float:
@@ -358,13 +365,6 @@ class SimLoop(Sealed):
         task.process = process
         self._made.append(weakref.ref(task))
         return task
-
-    def unfinished(self) -> list[SimTask]:
-        """Every task that has not ended, in the order of creation: `asyncio.all_tasks`, which
-        looks at the tasks of all loops there ever were, at a fraction of the cost."""
-        alive = [task for made in self._made if (task := made()) is not None and not task.done()]
-        self._made = [weakref.ref(task) for task in alive]
-        return alive
 
     def is_running(self) -> bool:
         return self._running

@@ -70,7 +70,7 @@ class SimService:
     async def _register(self, request: Mapping[str, object]) -> dict[str, object]:
         ticket, data = request["ticket"], request["trade"]
         assert isinstance(ticket, int)
-        assert isinstance(data, Mapping)
+        assert isinstance(data, dict | Mapping)
         try:
             trade = normalise(ticket, data)
         except TradeRefused as error:
