@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from core.acceptance import (
+    Absent,
     Accepted,
     Conflicting,
     Differs,
@@ -98,20 +99,24 @@ class Registrar:
 
         The intent is durable already. Never raises for what the network or the API does.
         """
-        limits = limits or Limits()
-        policy = self._policy
-        retries = policy.retries if limits.retries is None else limits.retries
-        drive = _Drive(
-            intent,
-            RetryPolicy(retries, policy.base_s, policy.factor, policy.cap_s, policy.deadline_s),
-            policy.timeout_s if limits.timeout_s is None else limits.timeout_s,
-            self._clock.monotonic(),
-        )
+        drive = self._begin(intent, limits or Limits())
         outcome = await self._until_known(drive)
         if isinstance(outcome, Pending) and drive.unknown and self.may_send():
             outcome = await self._read_back(drive, outcome)
         self._tell(drive, outcome)
         return outcome
+
+    async def find(self, intent: Intent) -> Present | Absent | Differs | Unclear:
+        """Looks up a trade that nobody drives; Unclear where gate or breaker say no."""
+        readiness = await self._readiness()
+        if not readiness.ready:
+            return Unclear(readiness.reason)
+        if not self.breaker.allow(self._clock.monotonic()):
+            return Unclear("the breaker is open")
+        found = await self._look_up(self._begin(intent, Limits()))
+        if not isinstance(found, Unclear):
+            self._succeeded()
+        return found
 
     def may_send(self) -> bool:
         """Whether the breaker would let something through now; takes no probe."""
@@ -125,6 +130,16 @@ class Registrar:
     async def is_ready(self) -> bool:
         """Whether the API is ready: from what is known, or asked once, whoever waits for it."""
         return (await self._readiness()).ready
+
+    def _begin(self, intent: Intent, limits: Limits) -> _Drive:
+        policy = self._policy
+        retries = policy.retries if limits.retries is None else limits.retries
+        return _Drive(
+            intent,
+            RetryPolicy(retries, policy.base_s, policy.factor, policy.cap_s, policy.deadline_s),
+            policy.timeout_s if limits.timeout_s is None else limits.timeout_s,
+            self._clock.monotonic(),
+        )
 
     async def _until_known(self, drive: _Drive) -> Outcome:
         while True:
@@ -241,7 +256,7 @@ class Registrar:
             case _:
                 return outcome
 
-    async def _look_up(self, drive: _Drive) -> object:
+    async def _look_up(self, drive: _Drive) -> Present | Absent | Differs | Unclear:
         intent = drive.intent
         try:
             answer = await self._api.lookup(

@@ -374,12 +374,13 @@ class SimWorld:
         epoch = run.process.epoch
         notebook = Notebook()
         needs = scenario.needs
-        universal = self.wires.ask(name, "main-api") if "main-api" in needs else None
+        asked = self.wires.ask(name, "main-api") if "main-api" in needs else None
+        universal = None if asked is None else UniversalManagerClient(asked)
         core = self.parts.core(
             self.wires.settings(name, policy),
             outbox=lambda alerts: self.parts.outbox(self.disk(name), alerts),
             service=name,
-            universal_manager=None if universal is None else UniversalManagerClient(universal),
+            universal_manager=universal,
             alert_sinks=(notebook,),
             event_stream=notebook,
             log_level=Level.WARNING,
@@ -390,7 +391,7 @@ class SimWorld:
             **self.wires.core_api(name),
         )
         positions = PositionsClient(self.wires.ask(name, "broker")) if "broker" in needs else None
-        run.service = self.parts.service(run.process, core, notebook, positions)
+        run.service = self.parts.service(run.process, core, notebook, positions, universal)
         run.stop = run.service.stop
         await run.service.boot()
 
