@@ -169,8 +169,7 @@ class SimWorld:
 
     async def start(self, actor: str) -> None:
         if self.running(actor):
-            if self.runs[actor].process.life is Life.PAUSED:
-                self.resume(actor)
+            self._wake(actor)
             return
         self.runs[actor] = self._launch(actor, actor)
 
@@ -235,9 +234,9 @@ class SimWorld:
         """SIGTERM, and waits; killed where it takes too long."""
         if not self.running(actor):
             return
-        self.recorder.note("world", "stop", {"actor": actor})
         run = self.runs[actor]
-        self.loop.resume(run.process)
+        self._wake(actor)
+        self.recorder.note("world", "stop", {"actor": actor})
         ended: asyncio.Future[None] = self.loop.create_future()
         revoke = run.process.at_death(lambda: ended.done() or ended.set_result(None))
 
@@ -262,6 +261,10 @@ class SimWorld:
         if self.running(actor):
             self.loop.resume(self.runs[actor].process)
             self.recorder.note("world", "resume", {"actor": actor})
+
+    def _wake(self, actor: str) -> None:
+        if self.runs[actor].process.life is Life.PAUSED:
+            self.resume(actor)
 
     def start_second(self, actor: str) -> Run:
         """A further process of the actor, on the same port and disk, called `<actor>-second`."""
