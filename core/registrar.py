@@ -53,7 +53,8 @@ class Limits:
 @dataclass(slots=True)
 class _Drive:
     """How far one drive has come. `unknown`: something was sent that may have happened; `gated`:
-    the last try ended before the send, at the readiness gate, and `waits` counts those."""
+    the last try ended before the send, at the readiness gate, and `waits` counts those;
+    `contradicted`: the API said yes, and then something else."""
 
     intent: Intent
     policy: RetryPolicy
@@ -63,6 +64,7 @@ class _Drive:
     waits: int = 0
     gated: bool = False
     unknown: bool = False
+    contradicted: bool = False
     acknowledged: Accepted | None = None
     retry_after_s: float | None = None
     reason: str = ""
@@ -232,18 +234,26 @@ class Registrar:
                     return Closed(ticket)
                 return Registered(ticket, accepted.already, verified=True)
             case Differs(reason):
-                return Conflict(ticket, reason)
+                # Whether there is a conflict, the API says when it is sent the trade again.
+                return self._contradicted(drive, f"read back otherwise: {reason}")
             case Unclear(reason, wait_s):
                 drive.retry_after_s = wait_s
                 drive.reason = f"not read back: {reason}"
                 return None
             case _:
-                drive.acknowledged = None
-                self._failed(drive, "acknowledged, and not there when read back")
-                return None
+                return self._contradicted(drive, "not there when read back")
+
+    def _contradicted(self, drive: _Drive, reason: str) -> None:
+        """Its yes does not count: the next try sends again."""
+        drive.acknowledged, drive.contradicted = None, True
+        self._failed(drive, f"acknowledged, and {reason}")
 
     async def _read_back(self, drive: _Drive, outcome: Pending) -> Outcome:
-        """The attempts are used up and one of them may have happened."""
+        """The attempts are used up and one of them may have happened.
+
+        What reads otherwise is no conflict yet: one garbled answer would make it one for good. The
+        next drive sends again, and is told with a 409.
+        """
         ticket = drive.intent.ticket
         if not self.breaker.allow(self._clock.monotonic()):
             return outcome
@@ -252,7 +262,8 @@ class Registrar:
                 self._succeeded()
                 return Closed(ticket) if state == CLOSED_STATE else Registered(ticket, True, True)
             case Differs(reason):
-                return Conflict(ticket, reason)
+                self._failed(drive, f"read back otherwise: {reason}")
+                return replace(outcome, reason=drive.reason)
             case _:
                 return outcome
 
@@ -346,6 +357,9 @@ class Registrar:
             self._alerts.raise_alert(Alert(level, event, outcome.ticket, outcome.reason))
         elif isinstance(outcome, Pending):
             level = Level.WARNING
+            if drive.contradicted:
+                alert = Alert(Level.ERROR, "api_contradicts_itself", outcome.ticket, outcome.reason)
+                self._alerts.raise_alert(alert)
         self._events.emit(
             level,
             "registration",
