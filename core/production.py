@@ -16,6 +16,7 @@ from typing import Any, Literal, Self, TextIO
 
 from prometheus_client import CollectorRegistry
 
+from core.acceptance import Absent, Differs, Present, Unclear
 from core.alerts import Alert, Alerts, AlertSink
 from core.clock import Clock
 from core.errors import OutboxFailed
@@ -90,7 +91,7 @@ class Core:
         self.policy = settings.policy
         self.new_id = new_id
         self._settings = settings
-        self._clock = clock or SystemClock()
+        self.clock = self._clock = clock or SystemClock()
         self._draw = draw
         self._universal = universal_manager
         self._local = local_engine
@@ -210,6 +211,10 @@ class Core:
         told = outcome.tried if isinstance(outcome, Pending) else True
         if told and (end := self._awaited.pop(ticket, None)) and not end.done():
             end.set_result(outcome)
+
+    async def find(self, trade: Trade) -> Present | Absent | Differs | Unclear:
+        """What DTMS holds of a trade, asked as gate and breaker allow."""
+        return await self._registrar.find(Intent(trade, self.new_id()))
 
     def pending(self) -> tuple[Intent, ...]:
         """Every intent whose end is not known."""
