@@ -9,13 +9,12 @@ from random import Random
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import (
     ClientTarget,
-    CommandClient,
-    CommandServer,
     ReferenceClient,
     RunningServer,
     ServerTarget,
     SimulatedServer,
 )
+from scenarios.worlds.sim import foreign
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,4 @@ def why_skipped(scenario: Scenario, targets: Targets) -> str:
 
 def why_not_simulated(targets: Targets) -> str:
     """Why these targets cannot be part of a simulation; empty where they can."""
-    if isinstance(targets.client, CommandClient):
-        return f"{targets.client.name} is a program of its own; it runs in the world local"
-    if isinstance(targets.server, CommandServer | RunningServer):
-        return f"{targets.server.name} is a program of its own; it runs in the world local"
-    return ""
+    return foreign.why_not_simulated(targets.client, targets.server)
