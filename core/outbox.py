@@ -58,6 +58,12 @@ class Outbox(Protocol):
         """Writes what became of an intent."""
         ...
 
+    def fall_back(self, ticket: int) -> Future[Intent | None]:
+        """Makes it durable that the trade goes to DTMS, whatever strategy it carried: whoever goes
+        on with the intent after a crash must not offer it to another manager again. Answers the
+        intent as it is then, None where there is none."""
+        ...
+
     def pending(self) -> tuple[Intent, ...]:
         """Every intent whose end is not known, oldest first."""
         ...
@@ -91,6 +97,14 @@ def concluded(known: Intent | None, outcome: Outcome) -> Intent | None:
     if known is None or known.state == outcome.word:
         return None
     return replace(known, state=cast(IntentState, outcome.word), reason=_reason(outcome))
+
+
+def fallen_back(known: Intent | None) -> tuple[Intent | None, Intent | None]:
+    """What `fall_back` has to write, None for nothing, and what it answers."""
+    if known is None or known.trade.strategy_type is None:
+        return None, known
+    intent = replace(known, trade=replace(known.trade, strategy_type=None))
+    return intent, intent
 
 
 def _reason(outcome: Outcome) -> str:

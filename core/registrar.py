@@ -235,13 +235,15 @@ class Registrar:
                 return Registered(ticket, accepted.already, verified=True)
             case Differs(reason):
                 # Whether there is a conflict, the API says when it is sent the trade again.
-                return self._contradicted(drive, f"read back otherwise: {reason}")
+                self._contradicted(drive, f"read back otherwise: {reason}")
+                return None
             case Unclear(reason, wait_s):
                 drive.retry_after_s = wait_s
                 drive.reason = f"not read back: {reason}"
                 return None
             case _:
-                return self._contradicted(drive, "not there when read back")
+                self._contradicted(drive, "not there when read back")
+                return None
 
     def _contradicted(self, drive: _Drive, reason: str) -> None:
         """Its yes does not count: the next try sends again."""
