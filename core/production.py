@@ -320,6 +320,11 @@ class Core:
                 outcome = await offer(self._universal, trade)
                 if outcome is not None:
                     return self._tell_manager(outcome)
+                try:
+                    kept = await asyncio.wrap_future(self._outbox.fall_back(trade.ticket))
+                except OutboxFailed as error:
+                    return Pending(trade.ticket, f"falling back to DTMS: {error}")
+                intent = kept or intent
             case Route.LOCAL_ENGINE if self._taken_locally(trade):
                 return Registered(trade.ticket, managed_by=Manager.DTMS.value)
             case _:

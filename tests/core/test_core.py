@@ -228,6 +228,33 @@ async def test_a_manager_that_surely_does_not_manage_is_fallen_back_from(
     assert (api.count("enable") == 1) is falls_back
 
 
+async def test_what_fell_back_is_not_offered_again_after_a_crash(make_core, api, strategic) -> None:
+    api.enables = [LOST]
+    api.lookups = [LOST]
+    async with make_core(universal_manager=Manager(False)) as first:
+        assert isinstance(await first.register(strategic, Limits(retries=0)), Pending)
+    willing = Manager(True)
+    async with make_core(BRISK, universal_manager=willing) as second:
+        assert isinstance(await second.register(strategic, Limits(retries=0)), Pending)
+    assert willing.offered == 0
+
+
+async def test_what_cannot_be_kept_as_fallen_back_is_not_sent(make_core, api, strategic) -> None:
+    manager = Manager(False)
+    core = make_core(replace(BRISK, deadline_s=0.05), universal_manager=manager)
+
+    async def refuse(_trade) -> bool:
+        core._outbox._database.execute("PRAGMA query_only = 1").fetchall()
+        return False
+
+    manager.manage = refuse
+    async with core:
+        outcome = await core.register(strategic)
+        core._outbox._database.execute("PRAGMA query_only = 0").fetchall()
+    assert isinstance(outcome, Pending)
+    assert api.count("enable") == 0
+
+
 async def test_while_nobody_knows_who_manages_it_stays_pending(strategic) -> None:
     outcome = await offer(Manager(LOST, LOST), strategic)
     assert isinstance(outcome, Pending)
