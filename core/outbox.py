@@ -6,7 +6,7 @@ One intent a ticket. An intent is durable before the first byte of its registrat
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, cast
 
 from core.outcome import Outcome, Pending, Registered
