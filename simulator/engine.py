@@ -341,6 +341,8 @@ class Engine:
             return
         self.ledger.put(fresh)
         self.ledger.note(fresh.registered_at, fresh.ticket, "registered")
+        if self.registry is not None:
+            self.monitor.watch_ownership((fresh.ticket,))
 
     async def _initialise_for_good(self) -> None:
         for attempt in range(1, INIT_ATTEMPTS_MAX + 1):

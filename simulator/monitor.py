@@ -21,7 +21,8 @@ CLOSED_KEPT_MAX = 10_000
 RESTARTS_MAX = 3
 RESTART_WINDOW_S = 3600.0
 OWNERSHIP_CYCLES = 5
-"""For how many cycles an adopted trade is watched for an owner that was only slow."""
+"""For how many cycles a trade is watched for another owner: one that was only slow when DTMS adopted
+it, or that took it while a service registered it here."""
 
 
 class Monitor:
@@ -41,7 +42,7 @@ class Monitor:
         self._monotonic = monotonic
         self._task: asyncio.Task[None] | None = None
         self._restarted_at: deque[float] = deque(maxlen=RESTARTS_MAX)
-        self._adopted: dict[int, int] = {}
+        self._watched: dict[int, int] = {}
 
     @property
     def active(self) -> bool:
@@ -60,8 +61,8 @@ class Monitor:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def watch_ownership(self, tickets: Iterable[int]) -> None:
-        """Adopted trades whose owner may yet appear."""
-        self._adopted.update(dict.fromkeys(tickets, OWNERSHIP_CYCLES))
+        """Trades whose other owner may yet appear."""
+        self._watched.update(dict.fromkeys(tickets, OWNERSHIP_CYCLES))
 
     async def cycle(self) -> None:
         """One look at everything. Raises nothing for a broker or store that fails."""
@@ -117,15 +118,15 @@ class Monitor:
                 await engine.move(current, State.CLOSED, "the position is closed at the broker")
 
     async def _release_what_is_owned(self) -> None:
-        """Gives up adopted trades that the Universal Manager turned out to own, unless DTMS is
-        defending them: then its claim goes first."""
+        """Gives up trades that the Universal Manager turned out to own, unless DTMS is defending
+        them: then its claim goes first."""
         engine = self._engine
-        for ticket, left in list(self._adopted.items()):
+        for ticket, left in list(self._watched.items()):
             current = engine.ledger.get(ticket)
             if engine.registry is None or current is None or not left or not current.active:
-                del self._adopted[ticket]
+                del self._watched[ticket]
                 continue
-            self._adopted[ticket] = left - 1
+            self._watched[ticket] = left - 1
             defending = current.state in {State.WARNING_L2, State.HEDGED}
             if not defending and await engine.registry.is_owned_elsewhere(ticket):
                 await engine.move(current, State.CLOSED, "another manager owns it")

@@ -76,7 +76,23 @@ async def test_an_adopted_trade_is_given_up_when_its_owner_appears(
         assert engine.ledger.get(2).state is State.WARNING_L2
         for _ in range(6):
             await engine.monitor.cycle()
-        assert engine.monitor._adopted == {}
+        assert engine.monitor._watched == {}
+
+
+async def test_a_registration_is_given_up_to_a_manager_that_took_the_trade_meanwhile(
+    engine_at, table_broker, table_registry, position
+) -> None:
+    """Two services: one recovers the position and registers it, the other has it taken over."""
+    table_broker.positions_by_ticket = {1001: position(1001)}
+    async with engine_at(broker=table_broker, registry=table_registry) as running:
+        table_registry.owned = {1001: None}
+        await running.ready()
+        assert (await running.enable()).status_code == 200
+        await running.engine.monitor.cycle()
+        assert running.engine.ledger.get(1001).active
+        table_registry.owned = {1001: True}
+        await running.engine.monitor.cycle()
+        assert running.engine.ledger.get(1001).state is State.CLOSED
 
 
 async def test_old_closed_trades_are_forgotten_every_tenth_cycle(dtms, monkeypatch) -> None:
