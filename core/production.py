@@ -107,6 +107,7 @@ class Core:
         self._in_flux: dict[Future[Any], int] = {}
         self._writing = threading.Lock()
         self._resuming: asyncio.Task[None] | None = None
+        self._offered: set[int] = set()
         spacing = RetryPolicy(0, self.policy.base_s, self.policy.factor, self.policy.cap_s)
         self._spacing = Spacing(spacing, draw)
 
@@ -126,6 +127,8 @@ class Core:
             )
         else:
             self._outbox = at(self.alerts)
+        # Whatever this core finds there may have been offered by the one before it.
+        self._offered.update(self._outbox.outcomes())
         self.api = self._given_api or self._make_api()
         self._registrar = Registrar(
             self.api,
@@ -317,7 +320,9 @@ class Core:
         trade = intent.trade
         match route(trade, has_local_engine=self._local is not None):
             case Route.UNIVERSAL_MANAGER if self._universal is not None:
-                outcome = await offer(self._universal, trade)
+                before = trade.ticket in self._offered
+                self._offered.add(trade.ticket)
+                outcome = await offer(self._universal, trade, offered_before=before)
                 if outcome is not None:
                     return self._tell_manager(outcome)
                 try:

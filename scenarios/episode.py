@@ -191,7 +191,8 @@ class Episode:
             raise EnvironmentFailed(f"{actor} was not ready within {START_S_MAX:.0f} s")
 
     async def _heal_actors(self) -> None:
-        """Brings every actor back that is not running, and waits until all can work."""
+        """Brings every actor back that is not running, and waits until all can work. One that gives
+        up now, over a fault that is healed by now, is brought back once more."""
         for actor in self.actors:
             await self._world.start(actor)
         for actor in self.actors:

@@ -72,7 +72,8 @@ def _unfinished(history: History) -> bool:
     the server, went away, or was told to misbehave."""
     first = min((op.index for op in told(history, "start", SERVER)), default=None)
     for asked in ASKED_AT_RECOVERY:
-        late = [op for op in told(history, "start", asked) if first is None or op.index > first]
+        came_up = told(history, "ready", asked) or told(history, "start", asked)
+        late = [op for op in came_up if first is None or op.index > first]
         if late or told(history, "exited", asked) or told(history, "pause", asked):
             return True
     inflicted = (op.get("fault") for op in history.notes("inflict", "nemesis"))

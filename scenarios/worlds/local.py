@@ -160,7 +160,7 @@ class LocalWorld:
         self._processes[actor] = process
         await process.start()
         self._recorder.note("world", "start", {"actor": actor})
-        if actor == "dtms":
+        if actor not in self._scenario.services:
             self._watch(self._note_ready(process))
 
     async def until_ready(self, actor: str, timeout_s: float) -> bool:
@@ -319,8 +319,8 @@ class LocalWorld:
 
     async def _note_ready(self, process: ActorProcess) -> None:
         while process.running:
-            if await self._is_ready("dtms"):
-                self._recorder.note("world", "ready", {"actor": "dtms"})
+            if await self._is_ready(process.actor):
+                self._recorder.note("world", "ready", {"actor": process.actor})
                 return
             await asyncio.sleep(READY_POLL_S)
 

@@ -239,6 +239,35 @@ async def test_what_fell_back_is_not_offered_again_after_a_crash(make_core, api,
     assert willing.offered == 0
 
 
+@pytest.mark.parametrize("answer", [REFUSED, False])
+async def test_a_refusal_of_what_was_taken_before_a_crash_makes_no_second_manager(
+    make_core, api, strategic, answer
+) -> None:
+    """The manager took it, and the core died before it could write that down."""
+    async with make_core(universal_manager=Manager(LOST, LOST)) as first:
+        await first.accept(strategic)
+    async with make_core(BRISK, universal_manager=Manager(answer, owns=True)) as second:
+        assert await second.settle(20) == ()
+        assert second.outcomes() == {1001: "REGISTERED"}
+    assert api.count("enable") == 0
+
+
+@pytest.mark.parametrize("answer", [REFUSED, False])
+async def test_a_refusal_of_what_was_offered_before_is_asked_about(
+    make_core, api, strategic, answer
+) -> None:
+    manager = Manager(True)
+    async with make_core(BRISK, universal_manager=manager) as core:
+        await core.register(strategic)
+        manager.answer, manager.owned = answer, LOST
+        assert isinstance(await core.accept(strategic), asyncio.Future)
+        await asyncio.sleep(0.05)
+        assert core.outcomes() == {1001: "PENDING"}
+        manager.owned = False
+        assert await core.settle(20) == ()
+    assert api.count("enable") == 1
+
+
 async def test_what_cannot_be_kept_as_fallen_back_is_not_sent(make_core, api, strategic) -> None:
     manager = Manager(False)
     core = make_core(replace(BRISK, deadline_s=0.05), universal_manager=manager)

@@ -425,6 +425,7 @@ class SimWorld:
             run.process.stop_if_dead()
         await self.wires.serve_plain(run, answer)
         run.listening = True
+        self.note_ready(run)
 
     async def _service(self, run: Run) -> None:
         scenario, name = self.scenario, run.actor
@@ -507,7 +508,7 @@ class SimWorld:
             self.recorder.note("world", "exited", value)
 
     def note_ready(self, run: Run) -> None:
-        """The server says that it is ready."""
+        """A server can do its work."""
         if not run.running or self._closing:
             return
         self.recorder.note("world", "ready", {"actor": run.actor})

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from scenarios.evidence.actors import Cut, cuts, down
+from scenarios.evidence.actors import Cut, Restorations, cuts, down
 
 REFUSE = '{"fault": "refuse", "link": "bot->dtms"}'
 
@@ -52,3 +52,11 @@ def test_a_pause_ends_with_the_process_if_nobody_resumes_it(history):
         (gone.after.time_us, gone.until and gone.until.time_us) for gone in down(told, "dtms")
     )
     assert places == [(1_000_000, 2_000_000), (2_000_000, 3_000_000), (4_000_000, 5_000_000)]
+
+
+def test_a_recovery_may_be_unfinished_where_who_is_asked_was_ready_after_the_server(history):
+    neighbours = "0s world ok start broker\n 0s world ok start main-api\n"
+    late = neighbours + "1s world ok start dtms\n 2s world ok ready main-api"
+    early = neighbours + "0.5s world ok ready main-api\n 1s world ok start dtms"
+    assert Restorations.of(history(late)).unfinished
+    assert not Restorations.of(history(early)).unfinished
