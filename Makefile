@@ -23,7 +23,7 @@ else
 endif
 	@touch $(STAMP)
 
-demo: setup ## the main job: every family, on real processes, judged
+demo: setup ## the main job: every family, simulated and on real processes, judged
 	$(BIN)/dtms-lab run
 
 test: setup ## every test, with coverage of core and simulator

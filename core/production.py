@@ -16,6 +16,7 @@ from typing import Any, Literal, Self, TextIO
 
 from prometheus_client import CollectorRegistry
 
+from core.acceptance import Absent, Differs, Present, Unclear
 from core.alerts import Alert, Alerts, AlertSink
 from core.clock import Clock
 from core.errors import OutboxFailed
@@ -90,7 +91,7 @@ class Core:
         self.policy = settings.policy
         self.new_id = new_id
         self._settings = settings
-        self._clock = clock or SystemClock()
+        self.clock = self._clock = clock or SystemClock()
         self._draw = draw
         self._universal = universal_manager
         self._local = local_engine
@@ -211,6 +212,10 @@ class Core:
         if told and (end := self._awaited.pop(ticket, None)) and not end.done():
             end.set_result(outcome)
 
+    async def find(self, trade: Trade) -> Present | Absent | Differs | Unclear:
+        """What DTMS holds of a trade, asked as gate and breaker allow."""
+        return await self._registrar.find(Intent(trade, self.new_id()))
+
     def pending(self) -> tuple[Intent, ...]:
         """Every intent whose end is not known."""
         return self._outbox.pending()
@@ -315,6 +320,11 @@ class Core:
                 outcome = await offer(self._universal, trade)
                 if outcome is not None:
                     return self._tell_manager(outcome)
+                try:
+                    kept = await asyncio.wrap_future(self._outbox.fall_back(trade.ticket))
+                except OutboxFailed as error:
+                    return Pending(trade.ticket, f"falling back to DTMS: {error}")
+                intent = kept or intent
             case Route.LOCAL_ENGINE if self._taken_locally(trade):
                 return Registered(trade.ticket, managed_by=Manager.DTMS.value)
             case _:

@@ -53,6 +53,13 @@ class Restorations:
         last = max((op.index for op in (*self.readies, *self.starts)), default=-1)
         return last > position.op.index
 
+    def due_since(self, op: Op) -> bool:
+        """Whether a recovery that began after `op` must have taken its news into account."""
+        if not self.broker or self.unfinished:
+            return False
+        since = next((start.index for start in self.starts if start.index > op.index), None)
+        return since is not None and any(ready.index > since for ready in self.readies)
+
     def first_after(self, position: Position) -> int | None:
         """When (us) the first recovery that may have found the position was over."""
         if not self.broker:

@@ -216,6 +216,8 @@ class LocalWorld:
     async def stop(self, actor: str) -> None:
         """SIGTERM, and waits."""
         if self.running(actor):
+            if self._processes[actor].paused:
+                self.resume(actor)
             self._recorder.note("world", "stop", {"actor": actor})
             await self._processes[actor].stop()
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 from core.alerts import Alert, Alerts
 from core.errors import OutboxFailed
 from core.events import Level
-from core.outbox import Contradicted, Intent, IntentState, Stored, concluded, put_into
+from core.outbox import Contradicted, Intent, IntentState, Stored, concluded, fallen_back, put_into
 from core.outcome import Outcome
 from core.trade import Trade
 from simulator.deterministic.disk import Corrupt, Disk
@@ -63,6 +63,10 @@ class DiskOutbox:
         if lingers:
             self._lingering = self._loop.call_later(LINGER_S, self._linger_no_more)
         return self._submit(outcome.ticket, lambda known: (concluded(known, outcome), None))
+
+    def fall_back(self, ticket: int) -> Future[Intent | None]:
+        self._stop_lingering()
+        return self._submit(ticket, fallen_back)
 
     def pending(self) -> tuple[Intent, ...]:
         return tuple(i for i in self._intents.values() if i.state == "PENDING")

@@ -197,8 +197,7 @@ class SimWorld:
 
     async def start(self, actor: str) -> None:
         if self.running(actor):
-            if self.runs[actor].process.life is Life.PAUSED:
-                self.resume(actor)
+            self._wake(actor)
             return
         self.runs[actor] = self._launch(actor, actor)
 
@@ -269,9 +268,9 @@ class SimWorld:
         """SIGTERM, and waits; killed where it takes too long."""
         if not self.running(actor):
             return
-        self.recorder.note("world", "stop", {"actor": actor})
         run = self.runs[actor]
-        self.loop.resume(run.process)
+        self._wake(actor)
+        self.recorder.note("world", "stop", {"actor": actor})
         ended: asyncio.Future[None] = self.loop.create_future()
 
         def gone() -> None:
@@ -301,6 +300,10 @@ class SimWorld:
         if self.running(actor):
             self.loop.resume(self.runs[actor].process)
             self.recorder.note("world", "resume", {"actor": actor})
+
+    def _wake(self, actor: str) -> None:
+        if self.runs[actor].process.life is Life.PAUSED:
+            self.resume(actor)
 
     def start_second(self, actor: str) -> Run:
         """A further process of the actor, on the same port and disk, called `<actor>-second`."""
@@ -429,12 +432,13 @@ class SimWorld:
         epoch = run.process.epoch
         notebook = Notebook()
         needs = scenario.needs
-        universal = self.wires.ask(name, "main-api") if "main-api" in needs else None
+        asked = self.wires.ask(name, "main-api") if "main-api" in needs else None
+        universal = None if asked is None else UniversalManagerClient(asked)
         core = self.parts.core(
             self.wires.settings(name, policy),
             outbox=lambda alerts: self.parts.outbox(self.disk(name), alerts),
             service=name,
-            universal_manager=None if universal is None else UniversalManagerClient(universal),
+            universal_manager=universal,
             alert_sinks=(notebook,),
             event_stream=notebook,
             log_level=Level.WARNING,
@@ -445,7 +449,7 @@ class SimWorld:
             **self.wires.core_api(name),
         )
         positions = PositionsClient(self.wires.ask(name, "broker")) if "broker" in needs else None
-        run.service = self.parts.service(run.process, core, notebook, positions)
+        run.service = self.parts.service(run.process, core, notebook, positions, universal)
         run.stop = run.service.stop
         await run.service.boot()
 
