@@ -9,21 +9,23 @@ from __future__ import annotations
 import importlib
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from chaos.notation import decode_schedule, encode_schedule
-from scenarios.history import History
+from scenarios.checkers import CHECKERS
+from scenarios.history import History, HistoryRefused
 from scenarios.notation import decode_lanes, encode_lanes
-from scenarios.suites import SCENARIOS
-from scenarios.targets.spec import client_target, server_target
+from scenarios.suites import PLAYABLE
+from scenarios.targets.spec import TargetRefused, client_target, server_target
+from scenarios.trial import local_command
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.play import Plan
-from scenarios.worlds.sim.world import FIDELITIES
-from simulator.deterministic.schedule import KINDS
+from scenarios.worlds.sim.world import FIDELITIES, Fidelity
+from simulator.deterministic.schedule import KINDS, Kind
 
 SCHEMA = 2
 LIBRARIES = ("dtms-lab", "httpx", "aiohttp", "starlette", "uvicorn", "msgspec")
@@ -78,16 +80,20 @@ class Case:
 
 def read_case(path: Path) -> Case:
     """Raises `CaseRefused`, and `OSError` where the file cannot be read."""
-    return decode_case(path.read_text(encoding="utf-8"), str(path))
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CaseRefused(f"{path} is no case: {error}") from error
+    return decode_case(text, str(path))
 
 
 def decode_case(text: str, path: str = "case") -> Case:
     """What `read_case` does with the text of the file called `path`. Raises `CaseRefused`."""
     try:
         return _case(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        if isinstance(error, CaseRefused):
-            raise CaseRefused(f"{path}: {error}") from error
+    except (CaseRefused, TargetRefused) as error:
+        raise CaseRefused(f"{path}: {error}") from error
+    except (ValueError, KeyError, TypeError, RecursionError, HistoryRefused) as error:
         what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
         raise CaseRefused(f"{path} is no case: {what}") from error
 
@@ -99,7 +105,7 @@ def parts_named(name: str) -> Parts:
     module, _, attribute = name.partition(":")
     try:
         parts = getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:
         raise CaseRefused(f"there are no parts {name!r}: {error}") from error
     if not isinstance(parts, Parts):
         raise CaseRefused(f"{name!r} are no parts")
@@ -111,26 +117,42 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
 
 
-def _case(told: dict[str, Any]) -> Case:
-    if told.get("world") != "sim":
-        raise CaseRefused(f'it was seen in the world "{told.get("world")}"')
-    if told["schema"] != SCHEMA:
-        raise CaseRefused(f"it has schema {told['schema']}; this version plays {SCHEMA}")
-    name = told["scenario"]
-    if name not in SCENARIOS:
-        raise CaseRefused(f"there is no scenario {name!r}")
-    if told["fidelity"] not in FIDELITIES or told["schedule"] not in KINDS:
-        raise CaseRefused(f"there is no {told['fidelity']} with schedule {told['schedule']}")
-    scenario = replace(
-        SCENARIOS[str(name)],
-        services=tuple(_strings(told["services"])),
-        checkers=tuple(_strings(told["checkers"])),
+def _case(told: object) -> Case:
+    if not isinstance(told, dict):
+        raise ValueError(f"it holds a {type(told).__name__}, not an object")
+    world, schema = told["world"], told["schema"]
+    if world == "local":
+        raise CaseRefused(_only_local(told))
+    if world != "sim":
+        raise CaseRefused(f"it was seen in the world {world!r}; only sim can play it again")
+    if schema != SCHEMA or type(schema) is not int:
+        raise CaseRefused(f"it has schema {schema!r}; this version plays {SCHEMA}")
+    return _sim_case(told)
+
+
+def _only_local(told: dict[str, Any]) -> str:
+    names = (str(told.get(name)) for name in ("client", "server"))
+    again = local_command(str(told["scenario"]), told["seed"], *names)
+    return (
+        "it was seen in the world local, where nothing happens twice alike; "
+        f"run it again with: {again}"
     )
+
+
+def _sim_case(told: dict[str, Any]) -> Case:
+    name, seed = _known(told["scenario"], PLAYABLE, "scenario"), told["seed"]
+    if type(seed) is not int:
+        raise CaseRefused(f"the seed is a whole number, not {seed!r}")
+    checkers = [_known(checker, CHECKERS, "checker") for checker in _strings(told["checkers"])]
+    services = _strings(told["services"])
+    if not services:
+        raise CaseRefused("it has no services")
+    scenario = replace(PLAYABLE[name], services=tuple(services), checkers=tuple(checkers))
     plan = Plan(
         scenario=scenario,
-        seed=told["seed"],
-        fidelity=told["fidelity"],
-        schedule=told["schedule"],
+        seed=seed,
+        fidelity=cast(Fidelity, _known(told["fidelity"], FIDELITIES, "fidelity")),
+        schedule=cast(Kind, _known(told["schedule"], KINDS, "schedule")),
         lanes=None if told["lanes"] is None else decode_lanes(told["lanes"]),
         faults=None if told["faults"] is None else decode_schedule(told["faults"]),
         decisions=None if told["decisions"] is None else _decisions(told["decisions"]),
@@ -142,7 +164,7 @@ def _case(told: dict[str, Any]) -> Case:
     lines = "".join(json.dumps(op) + "\n" for op in _list(told["history"]))
     return Case(
         plan,
-        {str(k): str(v) for k, v in _object(told["verdict"]).items()},
+        _words(told["verdict"]),
         str(told["why"]),
         str(told["digest"]),
         History.decode(lines.encode(), "history"),
@@ -168,14 +190,34 @@ def _decisions_told(decisions: Mapping[str, Mapping[int, int]]) -> dict[str, dic
 
 
 def _decisions(told: object) -> dict[str, dict[int, int]]:
-    return {
-        process: {int(nth): int(str(places)) for nth, places in _object(about).items()}
-        for process, about in _object(told).items()
-    }
+    decisions: dict[str, dict[int, int]] = {}
+    for process, about in _object(told).items():
+        made = decisions[process] = {}
+        for nth, places in _object(about).items():
+            if type(places) is not int or places < 0:
+                raise CaseRefused(f"{places!r} places for callback {nth} of {process}")
+            made[int(nth)] = places
+    return decisions
 
 
 def _choices(told: object) -> dict[str, float]:
-    return {key: float(str(value)) for key, value in _object(told).items()}
+    choices: dict[str, float] = {}
+    for key, value in _object(told).items():
+        if not isinstance(value, int | float) or not 0 <= value < 1:
+            raise CaseRefused(f"the choice {key!r} is at least 0 and less than 1, not {value!r}")
+        choices[key] = value
+    return choices
+
+
+def _words(told: object) -> dict[str, str]:
+    about = _object(told)
+    return dict(zip(about, _strings(list(about.values())), strict=True))
+
+
+def _known(name: object, names: Collection[str], what: str) -> str:
+    if not isinstance(name, str) or name not in names:
+        raise CaseRefused(f"there is no {what} {str(name)[:40]!r}")
+    return name
 
 
 def _object(told: object) -> dict[str, object]:
@@ -191,4 +233,7 @@ def _list(told: object) -> list[object]:
 
 
 def _strings(told: object) -> list[str]:
-    return [str(word) for word in _list(told)]
+    for member in (members := _list(told)):
+        if not isinstance(member, str):
+            raise CaseRefused(f"{str(member)[:40]} is no text")
+    return cast(list[str], members)

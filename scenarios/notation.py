@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
+from math import inf
 
 import msgspec
 
+from scenarios.bad_input import BAD_BODIES
 from scenarios.workload import (
     BadInput,
     Close,
@@ -62,6 +64,8 @@ def _lane(data: object) -> Lane:
         at_s = msgspec.convert(data["at_s"], float)
     except msgspec.ValidationError as error:
         raise ValueError(f"lane: {error}") from error
+    if not 0 <= at_s < inf:
+        raise ValueError(f"a lane cannot begin at {at_s} s")
     return Lane(service, at_s, tuple(_operation(operation) for operation in operations))
 
 
@@ -75,6 +79,11 @@ def _operation(data: object) -> Operation:
     if unknown:
         raise ValueError(f"{name} has no {unknown[0]}")
     try:
-        return msgspec.convert(given, kind)
+        operation: Operation = msgspec.convert(given, kind)
     except msgspec.ValidationError as error:
         raise ValueError(f"{name}: {error}") from error
+    if isinstance(operation, BadInput) and operation.case not in BAD_BODIES:
+        raise ValueError(f"{name}: there is no case {operation.case!r}")
+    if isinstance(operation, Wait) and not 0 <= operation.for_s < inf:
+        raise ValueError(f"{name}: nobody waits for {operation.for_s} s")
+    return operation

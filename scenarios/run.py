@@ -21,7 +21,7 @@ from scenarios.output import ExitStatus, RunReport
 from scenarios.progress import Progress, progress_for
 from scenarios.scenario import Scenario
 from scenarios.targets.targets import Targets
-from scenarios.trial import Outcome, Trial, WorldName
+from scenarios.trial import Outcome, Trial, WorldName, local_command
 from scenarios.verdict import Invalid, Unknown
 from scenarios.worlds.sim.world import Fidelity
 
@@ -104,7 +104,7 @@ async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> Non
 
 def _tell_failure(report: RunReport, outcome: Outcome) -> str:
     """With the way back."""
-    trial = outcome.trial
+    trial, targets = outcome.trial, report.campaign.targets
     told = list(outcome.told.values())
     if not told and outcome.history is not None:
         history = History.read(outcome.history)
@@ -115,22 +115,10 @@ def _tell_failure(report: RunReport, outcome: Outcome) -> str:
         ]
     lines = [trial.told, *told, f"history: {outcome.history}"]
     if trial.world == "local":
-        lines.append(f"replay: {replay_command(report, trial)}")
+        client, server = targets.client.name, targets.server.name
+        again = local_command(trial.scenario.name, trial.seed, client, server)
+        lines.append(f"replay: {again}")
     return "\n".join(lines)
-
-
-def replay_command(report: RunReport, trial: Trial) -> str:
-    """The command that runs the same episode again."""
-    targets = report.campaign.targets
-    words = ["dtms-lab", "run", trial.scenario.name, "--world", trial.world]
-    words += ["--seed", str(trial.seed)]
-    if trial.world == "sim":
-        words += ["--fidelity", trial.fidelity]
-    if targets.client.name != "reference":
-        words += ["--client", targets.client.name]
-    if targets.server.name != "simulated":
-        words += ["--server", targets.server.name]
-    return " ".join(f"'{word}'" if " " in word else word for word in words)
 
 
 def results_folder(out: Path | None) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from scenarios.scenario import Scenario
+from scenarios.targets.spec import ReferenceClient, SimulatedServer
 from scenarios.verdict import Unknown, Verdict, combine
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 from simulator.deterministic.schedule import KINDS, Kind
@@ -45,6 +47,16 @@ class Trial:
 def fidelity_of(seed: int) -> Fidelity:
     """Which fidelity a seed is played at, where none was asked for: one schedule each, in turns."""
     return FIDELITIES[seed // len(KINDS) % len(FIDELITIES)]
+
+
+def local_command(scenario: str, seed: int, client: str, server: str) -> str:
+    """The command that runs an episode of the world `local` again."""
+    words = ["dtms-lab", "run", scenario, "--world", "local", "--seed", str(seed)]
+    if client != ReferenceClient().name:
+        words += ["--client", client]
+    if server != SimulatedServer().name:
+        words += ["--server", server]
+    return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)

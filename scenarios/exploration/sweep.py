@@ -16,27 +16,14 @@ from chaos.capabilities import Point
 from chaos.faults import CrashAt
 from chaos.schedule import Scheduled, at
 from scenarios.exploration.judged import Judged, judged
-from scenarios.scenario import Family, Need, Scenario
-from scenarios.suites.promises import CRASHED
-from scenarios.workload import steady
+from scenarios.scenario import Scenario
+from scenarios.suites.one_registration import ONE_REGISTRATION
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.sim.points import Reached
 from scenarios.worlds.sim.world import Fidelity
 
-BROKER: frozenset[Need] = frozenset({"broker"})
 RESTART_AFTER_S = 0.05
-LASTS_S = 1.0
-
-ONE_REGISTRATION = Scenario(
-    name="one-registration",
-    family=Family.RECOVERY,
-    proves="One registration survives a death at every boundary, and a second in its recovery.",
-    workload=steady(("bot",), trades=1, over_s=0.1),
-    faults_last_s=LASTS_S,
-    needs=BROKER,
-    checkers=CRASHED,
-)
 
 
 @dataclass(frozen=True, slots=True)

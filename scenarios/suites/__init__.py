@@ -8,6 +8,7 @@ from scenarios.scenario import Family, Scenario
 from scenarios.suites.down import DOWN
 from scenarios.suites.duplicates import DUPLICATES
 from scenarios.suites.errors import ERRORS
+from scenarios.suites.one_registration import ONE_REGISTRATION
 from scenarios.suites.ownership import OWNERSHIP
 from scenarios.suites.races import RACES
 from scenarios.suites.recovery import RECOVERY
@@ -26,6 +27,9 @@ SUITES: dict[Family, tuple[Scenario, ...]] = {
 }
 
 SCENARIOS: dict[str, Scenario] = {s.name: s for suite in SUITES.values() for s in suite}
+
+PLAYABLE: dict[str, Scenario] = {**SCENARIOS, ONE_REGISTRATION.name: ONE_REGISTRATION}
+"""Every scenario that a case file may name."""
 
 
 def select(names: Sequence[str]) -> tuple[Scenario, ...]:
