@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 import msgspec
 
@@ -338,24 +339,33 @@ class Engine:
         self.ledger.reserve(fresh.ticket)
         saved = self.store.save((fresh,))
         self._reserved[fresh.ticket] = saved
-        saved.add_done_callback(lambda _done: self._settle(fresh, saved))
-        try:
-            await asyncio.shield(saved)
-        except StoreFailed as error:
+        answered: asyncio.Future[BaseException | None] = saved.get_loop().create_future()
+        saved.add_done_callback(partial(self._settle, fresh, answered))
+        error = await answered
+        if error is None:
+            return Enabled(fresh, already=False)
+        if isinstance(error, StoreFailed):
             return _not_persisted(error)
-        return Enabled(fresh, already=False)
+        raise error
 
-    def _settle(self, fresh: Registration, saved: asyncio.Future[None]) -> None:
+    def _settle(
+        self,
+        fresh: Registration,
+        answered: asyncio.Future[BaseException | None],
+        saved: asyncio.Future[None],
+    ) -> None:
         del self._reserved[fresh.ticket]
         error = saved.exception()
-        if error is not None:
+        if error is None:
+            self.ledger.put(fresh)
+            # Who registered it may have found it at the broker, before its owner had spoken up.
+            self.monitor.watch_ownership((fresh.ticket,))
+            self.ledger.note(fresh.registered_at, fresh.ticket, "registered")
+        else:
             self.ledger.release(fresh.ticket)
             self.log.error("not_persisted", ticket=fresh.ticket, reason=str(error))
-            return
-        self.ledger.put(fresh)
-        # Who registered it may have found it at the broker, before its owner had spoken up.
-        self.monitor.watch_ownership((fresh.ticket,))
-        self.ledger.note(fresh.registered_at, fresh.ticket, "registered")
+        if not answered.done():
+            answered.set_result(error)
 
     async def _initialise_for_good(self) -> None:
         for attempt in range(1, INIT_ATTEMPTS_MAX + 1):

@@ -10,6 +10,7 @@ import asyncio
 import errno
 from collections.abc import Callable
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, cast
 
 from core.alerts import Alert, Alerts
@@ -27,6 +28,7 @@ WAITING_MAX = 10_000
 """How many changes may wait for the disk."""
 
 Change = Callable[[Intent | None], tuple[Intent | None, Any]]
+Batch = list[tuple[int, Change, asyncio.Future[Any]]]
 
 
 class DiskOutbox:
@@ -36,7 +38,7 @@ class DiskOutbox:
         self._disk = disk
         self._file = disk.file(FILE_NAME)
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[tuple[int, Change, asyncio.Future[Any]]] = []
+        self._waiting: Batch = []
         self._committing = False
         self._lingering: asyncio.TimerHandle | None = None
         self._closed = False
@@ -96,46 +98,54 @@ class DiskOutbox:
             done.set_exception(OutboxFailed(f"{WAITING_MAX} changes wait for the disk"))
         else:
             self._waiting.append((ticket, change, done))
-            self._commit_soon()
+            if self._lingering is None:
+                self._commit()
         return promised
 
-    def _commit_soon(self) -> None:
-        if not self._committing and self._lingering is None:
-            self._committing = True
-            self._loop.create_task(self._commit_all())
+    def _commit(self) -> None:
+        """One commit after the other; what comes during one shares the next."""
+        while self._waiting and not self._committing and not self._closed:
+            batch, self._waiting = self._waiting, []
+            length = len(self._file.records)
+            try:
+                staged, results = self._write(batch)
+            except OSError as error:
+                self._file.cut(length)
+                self._refuse(batch, error)
+                continue
+            if staged:
+                self._committing = True
+                self._file.sync_then(partial(self._committed, batch, length, staged, results))
+            else:
+                _tell(batch, results)
+
+    def _committed(
+        self,
+        batch: Batch,
+        length: int,
+        staged: dict[int, Intent],
+        results: list[Any],
+        error: OSError | None,
+    ) -> None:
+        self._committing = False
+        if error is None:
+            self._intents.update(staged)
+            _tell(batch, results)
+        else:
+            self._file.cut(length)
+            self._refuse(batch, error)
+        self._commit()
 
     def _linger_no_more(self) -> None:
         self._lingering = None
-        self._commit_soon()
+        self._commit()
 
     def _stop_lingering(self) -> None:
         if self._lingering is not None:
             self._lingering.cancel()
             self._lingering = None
 
-    async def _commit_all(self) -> None:
-        try:
-            while self._waiting and not self._closed:
-                batch, self._waiting = self._waiting, []
-                length = len(self._file.records)
-                try:
-                    staged, results = self._write(batch)
-                    if staged:
-                        await self._file.sync()
-                except OSError as error:
-                    self._file.cut(length)
-                    self._refuse(batch, error)
-                    continue
-                self._intents.update(staged)
-                for (_ticket, _change, done), result in zip(batch, results, strict=True):
-                    if not done.done():
-                        done.set_result(result)
-        finally:
-            self._committing = False
-
-    def _write(
-        self, batch: list[tuple[int, Change, asyncio.Future[Any]]]
-    ) -> tuple[dict[int, Intent], list[Any]]:
+    def _write(self, batch: Batch) -> tuple[dict[int, Intent], list[Any]]:
         """One record for the batch, which is there as a whole or not at all."""
         staged: dict[int, Intent] = {}
         results = []
@@ -148,9 +158,15 @@ class DiskOutbox:
             self._file.append(tuple(staged.values()))
         return staged, results
 
-    def _refuse(self, batch: list[tuple[int, Change, asyncio.Future[Any]]], error: OSError) -> None:
+    def _refuse(self, batch: Batch, error: OSError) -> None:
         what = errno.errorcode.get(error.errno or 0, "EIO")
         for _ticket, _change, done in batch:
             if not done.done():
                 done.set_exception(OutboxFailed(f"not durable: {what}"))
                 done.exception()  # whoever waits is told; for an outcome nobody need
+
+
+def _tell(batch: Batch, results: list[Any]) -> None:
+    for (_ticket, _change, done), result in zip(batch, results, strict=True):
+        if not done.done():
+            done.set_result(result)
