@@ -112,22 +112,33 @@ def _stretches(begins: tuple[Op, ...], ends: tuple[Op, ...]) -> Iterator[Down]:
         yield Down(begin, next((end for end in ends if end.index > begin.index), None))
 
 
+KILLED = -9
+"""The exit status of a process that was killed, by itself or another."""
 CRASHES = frozenset({"crash-at", "server-fault"})
-"""Faults by which an actor may end with nobody killing it."""
+"""Faults by which an actor may kill itself."""
+KEEP_FROM_STARTING = frozenset({"disk-trouble", "server-fault"})
+"""Faults over which an actor may give up before it is ready."""
 
 
 def ended_by_lab(history: History, exited: Op, actor: str) -> bool:
     """Whether the actor's end is the lab's doing: it was killed or stopped since it was started, or
-    a fault that makes it crash had been inflicted."""
+    a fault had been inflicted that ends an actor in this way."""
     starts = (op.index for op in told(history, "start", actor) if op.index < exited.index)
     since = max(starts, default=-1)
-    ends = (*told(history, "kill", actor), *told(history, "stop", actor))
-    if any(since < op.index < exited.index for op in ends):
+
+    def happened(f: str) -> bool:
+        return any(since < op.index < exited.index for op in told(history, f, actor))
+
+    if happened("kill") or happened("stop"):
         return True
-    return any(
-        op.index < exited.index and op.get("actor") == actor and op.get("fault") in CRASHES
+    suffered = {
+        op.get("fault")
         for op in history.notes("inflict", "nemesis")
-    )
+        if op.index < exited.index and op.get("actor") == actor
+    }
+    if exited.get("exit_status") in (None, KILLED):
+        return bool(suffered & CRASHES)
+    return not happened("ready") and bool(suffered & KEEP_FROM_STARTING)
 
 
 @dataclass(frozen=True, slots=True)
