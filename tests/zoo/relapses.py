@@ -8,8 +8,8 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
-from core.outcome import Conflict, Outcome, Registered
 from core.acceptance import Differs, Present
+from core.outcome import Conflict, Outcome, Registered
 
 
 def _is_same_in_every_field(trade: object, other: object) -> bool:
