@@ -75,8 +75,8 @@ async def recover(
     if positions is None:
         return Recovered((), among)
     if among is not None:
-        before = {ticket: before[ticket] for ticket in before.keys() & among}
-        positions = {ticket: positions[ticket] for ticket in positions.keys() & among}
+        before = {ticket: before[ticket] for ticket in before if ticket in among}
+        positions = {ticket: positions[ticket] for ticket in positions if ticket in among}
     held = await _each(sorted(positions), lambda ticket: core.find(positions[ticket]), core)
     now = core.outcomes()
     strangers = unclaimed(now, held, positions)

@@ -69,6 +69,7 @@ ALLOWED = {
     ("scenarios/exploration/command.py", "datetime.now"): MEASURES,
     ("scenarios/exploration/command.py", "time.monotonic"): MEASURES,
     ("scenarios/exploration/search.py", "time.monotonic"): MEASURES,
+    ("scenarios/exploration/soak.py", "time.monotonic"): MEASURES,
 }
 
 

@@ -1,0 +1,54 @@
+"""The bugs that the cases in `scenarios/suites/regressions` were found with, put back.
+
+By the name of the case: what is exchanged, and for what.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from typing import Any
+
+from core.acceptance import Differs, Present
+from core.outcome import Conflict, Outcome, Registered
+
+
+def _is_same_in_every_field(trade: object, other: object) -> bool:
+    return trade == other
+
+
+def _forgets_that_it_fell_back(_outbox: Any, _ticket: int) -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
+
+
+def _takes_all_for_its_own(_manager: Any) -> Any:
+    async def owns(_ticket: int) -> bool:
+        return False
+
+    return owns
+
+
+async def _believes_one_answer(registrar: Any, drive: Any, accepted: Any) -> Outcome | None:
+    ticket = drive.intent.ticket
+    match await registrar._look_up(drive):
+        case Present():
+            return Registered(ticket, accepted.already, verified=True)
+        case Differs(reason):
+            return Conflict(ticket, reason)
+        case _:
+            return None
+
+
+RELAPSES: dict[str, tuple[str, object]] = {
+    "recovered-position-is-no-conflict": (
+        "core.trade.Trade.is_same_position",
+        _is_same_in_every_field,
+    ),
+    "fallback-survives-a-crash": (
+        "scenarios.worlds.sim.outbox.DiskOutbox.fall_back",
+        _forgets_that_it_fell_back,
+    ),
+    "managed-trade-is-not-registered-anew": ("core.recovery._asking", _takes_all_for_its_own),
+    "garbled-read-back-is-no-conflict": ("core.registrar.Registrar._verify", _believes_one_answer),
+}
