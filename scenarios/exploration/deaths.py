@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
-from chaos.faults import DiskTrouble, Kill, PowerLoss
+from chaos.faults import DiskTrouble, Kill, Latency, PowerLoss
 from chaos.schedule import AfterRequest, Scheduled, at, during
 from scenarios.exploration.judged import Judged
 from scenarios.exploration.seedling import SERVER
@@ -17,8 +17,11 @@ from scenarios.exploration.sweep import RESTART_AFTER_S, crash_at, passed
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.sim.world import START_S
 
-SLOW_DISK = at(0.0, DiskTrouble(SERVER, "slow", 0.3))
-"""What makes narrow races with a disk wide."""
+WIDENERS = (
+    at(0.0, Latency(f"*->{SERVER}", latency_ms=200.0)),
+    at(0.0, DiskTrouble(SERVER, "slow", 0.3)),
+)
+"""What makes narrow races wide."""
 MOMENTS_S = (0.01, 0.03, 0.1, 0.2)
 """How long after a trade began the power may fail."""
 DOWN_S = 0.05
@@ -28,11 +31,12 @@ RECOVERING_S = 0.0003
 
 def beside(faults: Sequence[Scheduled]) -> tuple[tuple[Scheduled, ...], ...]:
     """What may happen besides a death, in the place of these faults: nothing; where there are
-    several, one of them, as it is or from the beginning until all heals, or a slow disk."""
+    several, one of them, a slow network or disk, or one of them from the beginning until all heals.
+    """
     if len(faults) < 2:
         return ((),)
-    singles = [longer for fault in faults for longer in (fault, _for_longer(fault))]
-    distinct = {str(fault): fault for fault in (*singles, SLOW_DISK)}
+    singles = (*faults, *WIDENERS, *map(_for_longer, faults))
+    distinct = {str(fault): fault for fault in singles}
     return ((), *((fault,) for fault in distinct.values()))
 
 
