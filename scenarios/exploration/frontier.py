@@ -38,6 +38,7 @@ class Frontier:
         self.behaviours = 0
         self._random = Random(seed)
         self._fresh = _fresh(fresh, seed)
+        self._swarm = any(seedling.swarm for seedling in fresh)
         self._seen: set[str] = set()
         self._waiting: deque[Seedling] = deque(maxlen=WAITING_MAX)
 
@@ -62,6 +63,8 @@ class Frontier:
     def _offspring(self, parent: Seedling) -> Seedling:
         random = self._random
         seed, schedule = random.randrange(2**31), random.choice(KINDS)
+        if not self._swarm:
+            return replace(parent, seed=seed, schedule=schedule)
         faults = parent.faults
         if faults is None:
             planned = plan_of(parent)

@@ -1,8 +1,8 @@
 """Makes a failing plan small: trades, services, faults, then schedule and other choices.
 
-Delta debugging (A. Zeller, R. Hildebrandt, "Simplifying and Isolating Failure-Inducing Input", IEEE
-TSE 2002) over everything that decides the episode, each as data. It works because decisions are
-keyed by what they are about: leaving one out shifts none of the others.
+Delta debugging over everything that decides the episode, each as data. It works because decisions
+are keyed by what they are about: leaving one out shifts none of the others. What stays large that
+way is tried again with luck, and with one crash in the place of several faults.
 """
 
 from __future__ import annotations
@@ -14,8 +14,12 @@ from random import Random
 from typing import TypeVar
 
 from chaos.faults import CrashAt
+from chaos.nemesis import NotOffered
 from chaos.schedule import AfterRequest, Scheduled
+from scenarios.exploration.ddmin import ddmin
+from scenarios.exploration.deaths import beside, with_a_death
 from scenarios.exploration.judged import Judged, judged
+from scenarios.exploration.seedling import SERVER
 from scenarios.workload import Execute, Lane, Operation, Register
 from scenarios.worlds.sim.play import Decisions, Plan
 from scenarios.worlds.world import EnvironmentFailed
@@ -29,6 +33,11 @@ TRADES_LARGE, FAULTS_LARGE = 3, 2
 """What is larger than that is tried again, with luck."""
 LUCK = 9
 """How many other seeds, and other aims, are tried for each step then."""
+
+OTHERS_MAX = 600
+"""How many episodes may go into exchanging faults for others."""
+FAILED_TO_PLAY = (EnvironmentFailed, NotOffered, SimulationError, ValueError)
+"""What is raised where a plan makes no sense."""
 
 T = TypeVar("T")
 
@@ -69,6 +78,8 @@ class Shrinker:
         self._try(replace(self.best.plan, decisions={}, choices={}))
         self._keep_only_what_broke()
         self._rounds()
+        if self._is_large() and self._put_others_in_their_place():
+            self._rounds()
         if self._is_large():
             self._luck = LUCK
             self._rounds()
@@ -96,7 +107,9 @@ class Shrinker:
         plan = self.best.plan
         if plan.choices is not None and plan.decisions is not None and plan.lanes is not None:
             return
-        noted = judged(plan, note=True)
+        noted = self._played(plan, note=True)
+        if noted is None:
+            return
         random = Random(f"{plan.scenario.name}:{plan.seed}")
         plan.scenario.start_up(random)
         lanes, faults = plan.scenario.workload(random), plan.scenario.faults(random)
@@ -122,6 +135,33 @@ class Shrinker:
         plan = replace(self.best.plan, lanes=left)
         if not self._try(plan):
             any(self._try(aimed) for aimed in _aimed_anew(plan))
+
+    def _put_others_in_their_place(self) -> bool:
+        """In the place of the faults one death, with none or one fault besides."""
+        best, tries = self.best.plan, self.plays
+        faults = best.faults or ()
+        hit = dict.fromkeys(getattr(scheduled.fault, "actor", SERVER) for scheduled in faults)
+        for lanes in self._fewer_lanes():
+            for other in beside(faults):
+                plan = replace(best, lanes=lanes, faults=other, decisions={}, choices={})
+                quiet = self._played(plan, trail=True)
+                for deadly in with_a_death(quiet, hit) if quiet is not None else ():
+                    if self.plays - tries >= OTHERS_MAX:
+                        return False
+                    if self._try(deadly):
+                        self._spell_out()
+                        return True
+        return False
+
+    def _fewer_lanes(self) -> Iterator[tuple[Lane, ...]]:
+        """Those about tickets that the checker names, at once; then all lanes."""
+        lanes = self.best.plan.lanes or ()
+        tickets = getattr(self.best.verdicts[self._checker], "tickets", ())
+        for ticket in tickets[:1]:
+            about = [kept for lane in lanes if (kept := _only(lane, frozenset({ticket})))]
+            first_s = min((lane.at_s for lane in about), default=0.0)
+            yield tuple(replace(lane, at_s=lane.at_s - first_s) for lane in about)
+        yield lanes
 
     def _leave_out_trades(self) -> None:
         lanes = self.best.plan.lanes or ()
@@ -184,21 +224,8 @@ class Shrinker:
         plan_of: Callable[[Sequence[T]], Plan],
         attempt: Callable[[Plan], bool] | None = None,
     ) -> None:
-        """ddmin: drops ever smaller pieces for as long as it still fails."""
-        attempt = attempt or self._try
-        left = list(items)
-        if left and attempt(plan_of([])):
-            return
-        pieces = 2
-        while len(left) >= 2 and self.plays < self._plays_max:
-            for rest in _without_a_piece(left, pieces):
-                if attempt(plan_of(rest)):
-                    left, pieces = rest, max(2, pieces - 1)
-                    break
-            else:
-                if pieces >= len(left):
-                    return
-                pieces = min(len(left), pieces * 2)
+        """Whatever still fails without some of the items becomes the best."""
+        ddmin(items, lambda left: (attempt or self._try)(plan_of(left)))
 
     def _try_anyhow(self, plan: Plan) -> bool:
         """As `_try`; with luck, also with crashes aimed anew, and as other seeds would play it: a
@@ -219,18 +246,22 @@ class Shrinker:
 
     def _try(self, plan: Plan) -> bool:
         """Whether the plan fails in the same way; then it is the best so far."""
-        if self.plays >= self._plays_max:
-            return False
-        self.plays += 1
-        try:
-            outcome = judged(plan)
-        except (EnvironmentFailed, SimulationError, ValueError):
-            # Left too little to be played, such as a fault on a link that nobody uses any more.
-            return False
-        if self._checker not in outcome.broken:
+        outcome = self._played(plan)
+        if outcome is None or self._checker not in outcome.broken:
             return False
         self.best = outcome
         return True
+
+    def _played(self, plan: Plan, *, note: bool = False, trail: bool = False) -> Judged | None:
+        """None where the plan cannot be played, or enough were: too little is left, such as a fault
+        on a link that nobody uses any more."""
+        if self.plays >= self._plays_max:
+            return None
+        self.plays += 1
+        try:
+            return judged(plan, note=note, trail=trail)
+        except FAILED_TO_PLAY:
+            return None
 
 
 def _aimed_anew(plan: Plan) -> Iterator[Plan]:
@@ -291,9 +322,3 @@ def _by_process(flat: Sequence[tuple[str, int, int]]) -> Decisions:
     for process, nth, places in flat:
         decisions.setdefault(process, {})[nth] = places
     return decisions
-
-
-def _without_a_piece(items: list[T], pieces: int) -> Iterator[list[T]]:
-    size = -(-len(items) // pieces)
-    for start in range(0, len(items), size):
-        yield items[:start] + items[start + size :]

@@ -48,22 +48,22 @@ def sweep(
     `nested`. With `power` what was not synced is gone as well. Raises what `play` raises."""
     quiet = Plan(scenario, seed, fidelity=fidelity, faults=(), choices={}, parts=parts)
     for power in powers:
-        for first in _mortal(judged(quiet, trail=True)):
+        for first in passed(judged(quiet, trail=True)):
             once = judged(_dying(quiet, (first,), power), trail=True)
             yield Swept((first,), power, once)
             if not nested:
                 continue
-            passed = _mortal(once)
-            for second in passed[passed.index(first) + 1 :]:
+            following = passed(once)
+            for second in following[following.index(first) + 1 :]:
                 twice = judged(_dying(quiet, (first, second), power))
                 yield Swept((first, second), power, twice)
 
 
 def _dying(quiet: Plan, deaths: Sequence[Reached], power: bool) -> Plan:
-    return replace(quiet, faults=tuple(_crash(death, power) for death in deaths))
+    return replace(quiet, faults=tuple(crash_at(death, power) for death in deaths))
 
 
-def _crash(death: Reached, power: bool) -> Scheduled:
+def crash_at(death: Reached, power: bool) -> Scheduled:
     point = cast(Point, death.point)
     return at(
         0.0,
@@ -71,7 +71,7 @@ def _crash(death: Reached, power: bool) -> Scheduled:
     )
 
 
-def _mortal(outcome: Judged) -> tuple[Reached, ...]:
+def passed(outcome: Judged) -> tuple[Reached, ...]:
     """What was passed while faults could happen, counted as a crash that is armed at their
     beginning counts."""
     history = outcome.played.history
