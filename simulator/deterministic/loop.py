@@ -337,6 +337,15 @@ class SimLoop(Sealed):
         self._fifo.append(handle)
         return handle
 
+    def call_next(self, process: Process, callback: Callable[..., object], *args: Any) -> None:
+        """`call_soon` in a process, as the last thing that a callback does: where nothing else is
+        ready, it would run next whatever the schedule says, and so it runs at once."""
+        context = process.context.copy()
+        if self._fifo or self._ranked or process.life is not RUNNING:
+            self.call_soon(callback, *args, context=context)
+        else:
+            context.run(callback, *args)
+
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is but one thread
 
     def call_later(  # type: ignore[override] # our handles are slimmer than asyncio's

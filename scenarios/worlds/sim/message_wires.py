@@ -143,7 +143,7 @@ class MessageWires:
                 settle(None)
                 return
             revoke = receiver.process.at_death(lambda: settle(None))
-            loop.call_soon(receiver.take, request, settle, context=receiver.process.context.copy())
+            loop.call_next(receiver.process, receiver.take, request, settle)
 
         loop.call_later(LATENCY_S, arrive, context=NEUTRAL.copy())
         timer = loop.call_later(LATENCY_S + timeout_s, settle, None, context=NEUTRAL.copy())
