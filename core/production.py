@@ -34,9 +34,11 @@ from core.routing import Manager, Route, route
 from core.settings import Settings
 from core.sqlite_outbox import SqliteOutbox
 from core.trade import Trade
+from core.waiting import ended_within
 
 SETTLE_POLL_S, SETTLE_POLL_S_MAX = 0.02, 0.2
 """How often it is looked whether nothing is pending: ever more rarely, the longer it takes."""
+ONE_ATTEMPT = Limits(retries=0)
 
 
 class SystemClock:
@@ -151,8 +153,7 @@ class Core:
         accepted = await self.accept(trade, limits)
         if isinstance(accepted, Conflict):
             return accepted
-        await asyncio.wait([accepted], timeout=self.policy.deadline_s)
-        if accepted.done():
+        if await ended_within(accepted, self.policy.deadline_s):
             return accepted.result()
         return Pending(trade.ticket, f"no end within {self.policy.deadline_s:g} s")
 
@@ -292,15 +293,14 @@ class Core:
             busy = {*self._in_flux.values(), *self._driving}
         return tuple(intent for intent in pending if intent.ticket not in busy)
 
-    async def _resume(self, intent: Intent) -> bool:
-        return (await self._drive(intent, Limits(retries=0))).final
+    def _resume(self, intent: Intent) -> asyncio.Task[Outcome]:
+        return self._drive(intent, ONE_ATTEMPT)
 
     def _drive(self, intent: Intent, limits: Limits | None) -> asyncio.Task[Outcome]:
         running = self._driving.get(intent.ticket)
         if running is None:
             running = asyncio.create_task(self._take(intent, limits))
             self._driving[intent.ticket] = running
-            running.add_done_callback(lambda _done: self._driving.pop(intent.ticket, None))
         return running
 
     async def _take(self, intent: Intent, limits: Limits | None) -> Outcome:
@@ -310,10 +310,14 @@ class Core:
             reason = f"{type(error).__name__}: {error}"
             self.alerts.raise_alert(Alert(Level.ERROR, "drive_failed", intent.ticket, reason))
             outcome = Pending(intent.ticket, reason)
-        if isinstance(outcome, Pending):
-            now = self._clock.monotonic()
-            self._spacing.on_failure(intent.ticket, now, outcome.retry_after_s)
-        self.conclude(outcome)
+        try:
+            if isinstance(outcome, Pending):
+                now = self._clock.monotonic()
+                self._spacing.on_failure(intent.ticket, now, outcome.retry_after_s)
+            self.conclude(outcome)
+        finally:
+            # Who is cancelled does not come here: then all are, and nobody drives any more.
+            del self._driving[intent.ticket]
         return outcome
 
     async def _route(self, intent: Intent, limits: Limits | None) -> Outcome:

@@ -96,13 +96,16 @@ class Registrar:
         self.gate = ReadinessGate(policy.gate_cache_s)
         self._budget = RetryBudget(policy.budget_ratio, policy.budget_min)
         self._asking = asyncio.Lock()
+        self._retrying = RetryPolicy(
+            policy.retries, policy.base_s, policy.factor, policy.cap_s, policy.deadline_s
+        )
 
     async def drive(self, intent: Intent, limits: Limits | None = None) -> Outcome:
         """Sends until the outcome is known or the attempts are used up; then it is Pending.
 
         The intent is durable already. Never raises for what the network or the API does.
         """
-        drive = self._begin(intent, limits or Limits())
+        drive = self._begin(intent, limits)
         outcome = await self._until_known(drive)
         if isinstance(outcome, Pending) and drive.unknown and self.may_send():
             outcome = await self._read_back(drive, outcome)
@@ -116,7 +119,7 @@ class Registrar:
             return Unclear(readiness.reason)
         if not self.breaker.allow(self._clock.monotonic()):
             return Unclear("the breaker is open")
-        found = await self._look_up(self._begin(intent, Limits()))
+        found = await self._look_up(self._begin(intent, None))
         if not isinstance(found, Unclear):
             self._succeeded()
         return found
@@ -134,15 +137,14 @@ class Registrar:
         """Whether the API is ready: from what is known, or asked once, whoever waits for it."""
         return (await self._readiness()).ready
 
-    def _begin(self, intent: Intent, limits: Limits) -> _Drive:
-        policy = self._policy
-        retries = policy.retries if limits.retries is None else limits.retries
-        return _Drive(
-            intent,
-            RetryPolicy(retries, policy.base_s, policy.factor, policy.cap_s, policy.deadline_s),
-            policy.timeout_s if limits.timeout_s is None else limits.timeout_s,
-            self._clock.monotonic(),
-        )
+    def _begin(self, intent: Intent, limits: Limits | None) -> _Drive:
+        now, policy, timeout_s = self._clock.monotonic(), self._retrying, self._policy.timeout_s
+        if limits is not None:
+            if limits.retries is not None:
+                policy = replace(policy, retries=limits.retries)
+            if limits.timeout_s is not None:
+                timeout_s = limits.timeout_s
+        return _Drive(intent, policy, timeout_s, now)
 
     async def _until_known(self, drive: _Drive) -> Outcome:
         while True:

@@ -149,9 +149,10 @@ class Episode:
                 await self._until_owners_agree()
             self._recorder.note("world", "phase", {"name": "settled"})
         finally:
-            for task in (*lanes, inflicting):
+            running = [task for task in (*lanes, inflicting) if not task.done()]
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*lanes, inflicting, return_exceptions=True)
+            await asyncio.gather(*running, return_exceptions=True)
         self._raise_what_broke(lanes, inflicting, began)
 
     def _raise_what_broke(
@@ -329,8 +330,9 @@ class Episode:
         """Waits for what was begun; every call in a lane has a bound of its own."""
         longest = max((len(lane.operations) for lane in self._lanes), default=1)
         waits_s = longest * (self._bounds.blocked_s + ANSWER_SLACK_S)
-        if lanes:
-            await asyncio.wait(lanes, timeout=waits_s)
+        running = [lane for lane in lanes if not lane.done()]
+        if running:
+            await asyncio.wait(running, timeout=waits_s)
 
     async def _settle(self) -> None:
         if not self._durable:

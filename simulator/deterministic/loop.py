@@ -21,6 +21,7 @@ import msgspec
 
 from simulator.deterministic.process import (
     NEUTRAL,
+    PAUSED,
     PROCESS,
     RUNNING,
     Life,
@@ -61,6 +62,8 @@ class Handle(msgspec.Struct, eq=False):
     callback: Callable[..., object]
     args: tuple[Any, ...]
     context: contextvars.Context
+    process: Process | None
+    """Whose it is."""
     _when: float = 0.0
     cancelled_: bool = False
 
@@ -76,32 +79,39 @@ class Handle(msgspec.Struct, eq=False):
         return self._when
 
 
+Place = tuple[int, int, Handle]
+"""The rank of a callback that is ready, and how many were ranked before it."""
+
+
 class SimTask(asyncio.Task[Any]):
-    """Hashed by the order of creation, so that sets of tasks are in the same order in every run."""
+    """Hashed in the order in which that is asked for, first when the task is made; so sets of
+    tasks are in the same order in every run."""
 
     __slots__ = ("_number", "process")
     _number: int
     process: Process | None
     """Whose it is; None for the lab's own."""
 
-    def __new__(cls, *_args: Any, loop: SimLoop, **_named: Any) -> SimTask:
-        task = super().__new__(cls)
-        loop._created += 1
-        task._number = loop._created
-        return task
-
     def __hash__(self) -> int:
-        return self._number
+        try:
+            return self._number
+        except AttributeError:
+            self._number = number = cast(SimLoop, self._loop).number()
+            return number
 
 
 class SimFuture(asyncio.Future[Any]):
-    """Hashed by the order of creation."""
+    """Hashed in the order in which that is asked for."""
 
     __slots__ = ("_number",)
     _number: int
 
     def __hash__(self) -> int:
-        return self._number
+        try:
+            return self._number
+        except AttributeError:
+            self._number = number = cast(SimLoop, self._loop).number()
+            return number
 
 
 class SimLoop(Sealed):
@@ -125,12 +135,13 @@ class SimLoop(Sealed):
         self._steps_max = steps_max
         self._time_s_max = time_s_max
         self._fifo: deque[Handle] = deque()
-        self._ranked: list[tuple[int, int, Handle]] = []
+        """What became ready; places are given only where there is more than one."""
+        self._ranked: list[Place] = []
         self._arrivals = 0
         self._counts: dict[str, int] = {}
         self._timers: list[tuple[float, int, Handle]] = []
         self._timers_set = 0
-        self._created = 0
+        self._numbers = 0
         self._tasks_of: dict[str, int] = {}
         self._made: list[weakref.ref[SimTask]] = []
         self._buried: dict[Process, tuple[SimTask, ...]] = {}
@@ -178,10 +189,16 @@ class SimLoop(Sealed):
 
     def _turn(self) -> None:
         fifo, ranked, timers = self._fifo, self._ranked, self._timers
+        in_turn = self._schedule is None
         budget = self._steps_max
         while not self._stopping:
             if fifo:
-                handle = fifo.popleft()
+                # Where one alone is ready there is nothing to decide.
+                if in_turn or (len(fifo) == 1 and not ranked):
+                    place, handle = None, fifo.popleft()
+                else:
+                    self._rank()
+                    continue
             elif ranked:
                 place = heapq.heappop(ranked)
                 handle = place[2]
@@ -193,10 +210,10 @@ class SimLoop(Sealed):
                 raise Deadlock(f"{when} nothing is due, and these wait: {_who_waits(self)}")
             if handle.cancelled_:
                 continue
-            process = handle.context.get(PROCESS)
+            process = handle.process
             if process is not None and process.life is not RUNNING:
-                if process.life is Life.PAUSED:
-                    process.parked.append(handle if self._schedule is None else place)
+                if process.life is PAUSED:
+                    self._park(process, handle, place)
                 continue
             self.steps += 1
             if self.steps > budget:
@@ -209,12 +226,12 @@ class SimLoop(Sealed):
                 raise
             except BaseException as error:  # noqa: BLE001 - as every event loop does
                 self.call_exception_handler({"message": "callback failed", "exception": error})
-            if self._failure is not None:
-                raise self._failure
+        if self._failure is not None:
+            raise self._failure
 
     def _advance(self) -> None:
         """Time jumps to the next timer; all that is due then becomes ready."""
-        timers = self._timers
+        timers, fifo = self._timers, self._fifo
         when, _number, handle = heapq.heappop(timers)
         if handle.cancelled_:
             return
@@ -224,30 +241,42 @@ class SimLoop(Sealed):
             )
         if when > self._now_s:
             self._now_s = when
-        self._make_ready(handle)
+        fifo.append(handle)
         while timers and timers[0][0] <= when:
-            due = heapq.heappop(timers)[2]
-            if not due.cancelled_:
-                self._make_ready(due)
+            fifo.append(heapq.heappop(timers)[2])
 
-    def _make_ready(self, handle: Handle) -> None:
-        schedule = self._schedule
-        if schedule is None:
-            self._fifo.append(handle)
-            return
-        self._arrivals += 1
-        process = handle.context.get(PROCESS)
-        rank = self._arrivals
-        if process is not None:
-            name = process.name
-            nth = self._counts.get(name, 0)
-            self._counts[name] = nth + 1
-            rank += schedule.places(name, nth, handle.context)
-        heapq.heappush(self._ranked, (rank, self._arrivals, handle))
+    def _rank(self) -> None:
+        """Gives all that became ready their places, in the order in which it did."""
+        fifo, ranked, schedule, counts = self._fifo, self._ranked, self._schedule, self._counts
+        assert schedule is not None
+        while fifo:
+            handle = fifo.popleft()
+            if handle.cancelled_:
+                continue
+            self._arrivals = rank = arrival = self._arrivals + 1
+            process = handle.process
+            if process is not None:
+                name = process.name
+                nth = counts.get(name, 0)
+                counts[name] = nth + 1
+                rank += schedule.places(name, nth, handle.context)
+            heapq.heappush(ranked, (rank, arrival, handle))
+
+    def _park(self, process: Process, handle: Handle, place: Place | None) -> None:
+        if place is None:
+            self._arrivals += 1
+            place = (self._arrivals, self._arrivals, handle)
+        process.parked.append(place)
 
     def fail(self, failure: BaseException) -> None:
         """Ends the run with this."""
         self._failure = self._failure or failure
+        self._stopping = True
+
+    def number(self) -> int:
+        """Another one each time: what is hashed by it is in the same order in every run."""
+        self._numbers += 1
+        return self._numbers
 
     # Processes.
 
@@ -262,12 +291,13 @@ class SimLoop(Sealed):
             return
         process.life = Life.RUNNING
         # They came before everything that is ready now.
-        parked: list[Any] = process.parked.copy()
+        parked = cast(list[Place], process.parked.copy())
         process.parked.clear()
         if self._schedule is None:
-            self._fifo.extendleft(reversed(parked))
-        for place in parked if self._schedule is not None else ():
-            heapq.heappush(self._ranked, place)
+            self._fifo.extendleft(handle for _rank, _arrival, handle in reversed(parked))
+        else:
+            for place in parked:
+                heapq.heappush(self._ranked, place)
 
     def spawn(self, process: Process, main: Coroutine[Any, Any, Any]) -> SimTask:
         """Starts a task that belongs to the process, as will whatever it starts."""
@@ -299,12 +329,22 @@ class SimLoop(Sealed):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> Handle:
-        handle = Handle(callback, args, contextvars.copy_context() if context is None else context)
-        if self._schedule is None:
-            self._fifo.append(handle)
+        if context is None:
+            context, process = contextvars.copy_context(), PROCESS.get()
         else:
-            self._make_ready(handle)
+            process = context.get(PROCESS)
+        handle = Handle(callback, args, context, process)
+        self._fifo.append(handle)
         return handle
+
+    def call_next(self, process: Process, callback: Callable[..., object], *args: Any) -> None:
+        """`call_soon` in a process, as the last thing that a callback does: where nothing else is
+        ready, it would run next whatever the schedule says, and so it runs at once."""
+        context = process.context.copy()
+        if self._fifo or self._ranked or process.life is not RUNNING:
+            self.call_soon(callback, *args, context=context)
+        else:
+            context.run(callback, *args)
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is but one thread
 
@@ -317,8 +357,11 @@ class SimLoop(Sealed):
     ) -> Handle:
         # What `call_at` does, written out: nothing is called more often.
         when = self._now_s + delay
-        context = contextvars.copy_context() if context is None else context
-        handle = Handle(callback, args, context, when)
+        if context is None:
+            context, process = contextvars.copy_context(), PROCESS.get()
+        else:
+            process = context.get(PROCESS)
+        handle = Handle(callback, args, context, process, when)
         self._timers_set += 1
         heapq.heappush(self._timers, (when, self._timers_set, handle))
         return handle
@@ -330,17 +373,17 @@ class SimLoop(Sealed):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> Handle:
-        context = contextvars.copy_context() if context is None else context
-        handle = Handle(callback, args, context, when)
+        if context is None:
+            context, process = contextvars.copy_context(), PROCESS.get()
+        else:
+            process = context.get(PROCESS)
+        handle = Handle(callback, args, context, process, when)
         self._timers_set += 1
         heapq.heappush(self._timers, (when, self._timers_set, handle))
         return handle
 
     def create_future(self) -> SimFuture:
-        future = SimFuture(loop=self)
-        self._created += 1
-        future._number = self._created
-        return future
+        return SimFuture(loop=self)
 
     def create_task(  # type: ignore[override]
         self,

@@ -11,7 +11,7 @@ import errno
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from core.alerts import Alert, Alerts
 from core.errors import OutboxFailed
@@ -28,7 +28,53 @@ WAITING_MAX = 10_000
 """How many changes may wait for the disk."""
 
 Change = Callable[[Intent | None], tuple[Intent | None, Any]]
-Batch = list[tuple[int, Change, asyncio.Future[Any]]]
+P = TypeVar("P", "asyncio.Future[Any]", "Promise")
+
+
+class Promise:
+    """What a thread's future is to whoever does not wait for it, without the locks."""
+
+    __slots__ = ("_callbacks", "_done", "_error", "_result")
+
+    def __init__(self) -> None:
+        self._done = False
+        self._result: object = None
+        self._error: BaseException | None = None
+        self._callbacks: list[Callable[[Any], object]] = []
+
+    def done(self) -> bool:
+        return self._done
+
+    def exception(self) -> BaseException | None:
+        return self._error
+
+    def result(self) -> object:
+        if self._error is not None:
+            raise self._error
+        return self._result
+
+    def add_done_callback(self, callback: Callable[[Any], object]) -> None:
+        """Called when it is told, at once where it is told already."""
+        if self._done:
+            callback(self)
+        else:
+            self._callbacks.append(callback)
+
+    def set_result(self, result: object) -> None:
+        self._result = result
+        self._tell()
+
+    def set_exception(self, error: BaseException) -> None:
+        self._error = error
+        self._tell()
+
+    def _tell(self) -> None:
+        self._done = True
+        for callback in self._callbacks:
+            callback(self)
+
+
+Batch = list[tuple[int, Change, "asyncio.Future[Any] | Promise"]]
 
 
 class DiskOutbox:
@@ -58,13 +104,18 @@ class DiskOutbox:
 
     def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
         self._stop_lingering()
-        return self._submit(trade.ticket, lambda known: put_into(known, trade, correlation_id))
+        change = lambda known: put_into(known, trade, correlation_id)  # noqa: E731
+        done = self._submit(trade.ticket, change, self._loop.create_future())
+        # A future of the loop has the face of a thread's, and costs a tenth.
+        return cast("Future[Stored | Contradicted]", done)
 
     def conclude(self, outcome: Outcome) -> Future[None]:
+        """Nobody waits for it in the loop, so it is told at once, as a thread's future is."""
         lingers = not self._waiting and not self._committing and not self._closed
         if lingers:
             self._lingering = self._loop.call_later(LINGER_S, self._linger_no_more)
-        return self._submit(outcome.ticket, lambda known: (concluded(known, outcome), None))
+        change = lambda known: (concluded(known, outcome), None)  # noqa: E731
+        return cast("Future[None]", self._submit(outcome.ticket, change, Promise()))
 
     def fall_back(self, ticket: int) -> Future[Intent | None]:
         self._stop_lingering()
@@ -88,10 +139,7 @@ class DiskOutbox:
             except OSError as error:
                 self._refuse(self._waiting, error)
 
-    def _submit(self, ticket: int, change: Change) -> Future[Any]:
-        done = self._loop.create_future()
-        # A future of the loop has the face of a thread's, and costs a tenth.
-        promised = cast("Future[Any]", done)
+    def _submit(self, ticket: int, change: Change, done: P) -> P:
         if self._closed:
             done.set_exception(OutboxFailed("the outbox is closed"))
         elif len(self._waiting) >= WAITING_MAX:
@@ -100,7 +148,7 @@ class DiskOutbox:
             self._waiting.append((ticket, change, done))
             if self._lingering is None:
                 self._commit()
-        return promised
+        return done
 
     def _commit(self) -> None:
         """One commit after the other; what comes during one shares the next."""

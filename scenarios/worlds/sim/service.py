@@ -18,6 +18,7 @@ from core.production import Core
 from core.recovery import Positions, recover, recover_until_clear
 from core.registrar import Limits
 from core.trade import Trade, normalise
+from core.waiting import ended_within
 from scenarios.targets.answers import told
 from scenarios.targets.notebook import Notebook
 from simulator.deterministic.loop import SimLoop
@@ -86,7 +87,7 @@ class SimService:
         """Waits until the recovery is clear and nothing is pending."""
         deadline = self._core.clock.monotonic() + timeout_s
         if self._recovering is not None:
-            await asyncio.wait([self._recovering], timeout=timeout_s)
+            await ended_within(self._recovering, timeout_s)
         left_s = max(0.0, deadline - self._core.clock.monotonic())
         return {"pending": [intent.ticket for intent in await self._core.settle(left_s)]}
 
@@ -116,8 +117,7 @@ class SimService:
         accepted = await self._core.accept(trade, limits)
         if isinstance(accepted, Conflict):
             return told(accepted)
-        await asyncio.wait([accepted], timeout=self._core.policy.deadline_s)
-        if not accepted.done():
+        if not await ended_within(accepted, self._core.policy.deadline_s):
             return {"registered": None, "detail": "pending"}
         try:
             return told(accepted.result())
