@@ -40,15 +40,27 @@ async def _believes_one_answer(registrar: Any, drive: Any, accepted: Any) -> Out
             return None
 
 
-RELAPSES: dict[str, tuple[str, object]] = {
+def _watches_nobody(_monitor: Any, _tickets: Any) -> None:
+    """DTMS keeps what it has, whoever else has it: that would hide what clients did wrong."""
+
+
+Exchange = tuple[str, object]
+BLIND: Exchange = ("simulator.monitor.Monitor.watch_ownership", _watches_nobody)
+
+RELAPSES: dict[str, tuple[Exchange, ...]] = {
     "recovered-position-is-no-conflict": (
-        "core.trade.Trade.is_same_position",
-        _is_same_in_every_field,
+        ("core.trade.Trade.is_same_position", _is_same_in_every_field),
     ),
     "fallback-survives-a-crash": (
-        "scenarios.worlds.sim.outbox.DiskOutbox.fall_back",
-        _forgets_that_it_fell_back,
+        ("scenarios.worlds.sim.outbox.DiskOutbox.fall_back", _forgets_that_it_fell_back),
+        BLIND,
     ),
-    "managed-trade-is-not-registered-anew": ("core.recovery._asking", _takes_all_for_its_own),
-    "garbled-read-back-is-no-conflict": ("core.registrar.Registrar._verify", _believes_one_answer),
+    "managed-trade-is-not-registered-anew": (
+        ("core.recovery._asking", _takes_all_for_its_own),
+        BLIND,
+    ),
+    "garbled-read-back-is-no-conflict": (
+        ("core.registrar.Registrar._verify", _believes_one_answer),
+    ),
+    "two-services-one-strategy": (BLIND,),
 }
