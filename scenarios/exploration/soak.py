@@ -146,6 +146,8 @@ def main() -> int:
     try:
         with processes(asked.workers) as pool:
             return soak.run(pool, asked.workers)
+    except KeyboardInterrupt:  # a second one, while the workers were ending
+        return ExitStatus.INCONCLUSIVE
     except StateRefused as error:
         sys.stderr.write(f"soak: {error}\n")
         return ExitStatus.USAGE

@@ -40,29 +40,27 @@ async def _believes_one_answer(registrar: Any, drive: Any, accepted: Any) -> Out
             return None
 
 
-def _watches_nobody(_monitor: Any, _tickets: object) -> None:
-    """Whoever owned the trade first goes unnoticed."""
+def _watches_nobody(_monitor: Any, _tickets: Any) -> None:
+    """DTMS keeps what it has, whoever else has it: that would hide what clients did wrong."""
 
 
-Exchanged = tuple[str, object]
+Exchange = tuple[str, object]
+BLIND: Exchange = ("simulator.monitor.Monitor.watch_ownership", _watches_nobody)
 
-_NOBODY_GIVES_WAY: Exchanged = ("simulator.monitor.Monitor.watch_ownership", _watches_nobody)
-"""DTMS gives a trade up to an earlier owner by now, which would heal what these bugs break."""
-
-RELAPSES: dict[str, tuple[Exchanged, ...]] = {
+RELAPSES: dict[str, tuple[Exchange, ...]] = {
     "recovered-position-is-no-conflict": (
         ("core.trade.Trade.is_same_position", _is_same_in_every_field),
     ),
     "fallback-survives-a-crash": (
         ("scenarios.worlds.sim.outbox.DiskOutbox.fall_back", _forgets_that_it_fell_back),
-        _NOBODY_GIVES_WAY,
+        BLIND,
     ),
     "managed-trade-is-not-registered-anew": (
         ("core.recovery._asking", _takes_all_for_its_own),
-        _NOBODY_GIVES_WAY,
+        BLIND,
     ),
     "garbled-read-back-is-no-conflict": (
         ("core.registrar.Registrar._verify", _believes_one_answer),
     ),
-    "two-services-one-strategy": (_NOBODY_GIVES_WAY,),
+    "two-services-one-strategy": (BLIND,),
 }
