@@ -44,7 +44,8 @@ class Contradicted:
 
 
 class Outbox(Protocol):
-    """Every future fails with `OutboxFailed` where the intent could not be made durable."""
+    """Every future fails with `OutboxFailed` where the intent could not be made durable; one for
+    which nothing had to be written does not."""
 
     def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
         """Makes the intent pending and durable.

@@ -178,12 +178,20 @@ class SqliteOutbox:
         except sqlite3.Error as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            for item in batch:
-                item.future.set_exception(OutboxFailed(f"not durable: {error}"))
+            self._answer_failed(batch, OutboxFailed(f"not durable: {error}"))
             return
         self._intents.update(staged)
         for item, result in zip(batch, results, strict=True):
             item.future.set_result(result)
+
+    def _answer_failed(self, batch: list[_Work], failure: OutboxFailed) -> None:
+        """What has nothing to write is true without the batch that it was part of."""
+        for item in batch:
+            intent, result = item.change(self._intents.get(item.ticket))
+            if intent is None:
+                item.future.set_result(result)
+            else:
+                item.future.set_exception(failure)
 
 
 @dataclass(slots=True)

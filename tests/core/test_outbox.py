@@ -176,6 +176,14 @@ def test_a_full_disk_refuses_the_intent_and_forgets_it(outbox, trade) -> None:
     assert refused in outbox.outcomes()
 
 
+def test_what_is_durable_already_needs_no_disk(outbox, trade) -> None:
+    outbox.put(trade, "id").result(5)
+    outbox._database.execute("PRAGMA query_only = 1").fetchall()
+    assert outbox.put(trade, "again").result(5) == Stored(Intent(trade, "id"))
+    with pytest.raises(OutboxFailed):
+        outbox.put(replace(trade, ticket=7), "id").result(5)
+
+
 def test_a_failed_change_leaves_what_was_there(outbox, trade) -> None:
     outbox.put(trade, "c").result(5)
     outbox._database.execute("PRAGMA query_only = 1").fetchall()

@@ -208,9 +208,15 @@ class DiskOutbox:
         return staged, results
 
     def _refuse(self, batch: Batch, error: OSError) -> None:
+        """What has nothing to write is true without the batch that it was part of."""
         what = errno.errorcode.get(error.errno or 0, "EIO")
-        for _ticket, _change, done in batch:
-            if not done.done():
+        for ticket, change, done in batch:
+            intent, result = change(self._intents.get(ticket))
+            if done.done():
+                continue
+            if intent is None:
+                done.set_result(result)
+            else:
                 done.set_exception(OutboxFailed(f"not durable: {what}"))
                 done.exception()  # whoever waits is told; for an outcome nobody need
 
