@@ -20,7 +20,7 @@ from core.acceptance import Absent, Differs, Present, Unclear
 from core.alerts import Alert, Alerts, AlertSink
 from core.clock import Clock
 from core.errors import OutboxFailed
-from core.events import Events, Level
+from core.events import Events, Level, Take
 from core.httpx_api import HttpxApi
 from core.metrics import Metrics
 from core.outbox import Contradicted, Intent, IntentState, Outbox, Stored
@@ -82,7 +82,7 @@ class Core:
         universal_manager: UniversalManager | None = None,
         local_engine: LocalEngine | None = None,
         alert_sinks: Sequence[AlertSink] = (),
-        event_stream: TextIO | None = None,
+        event_stream: TextIO | Take | None = None,
         log_level: Level = Level.INFO,
         registry: CollectorRegistry | None = None,
         metrics: Metrics | None = None,

@@ -316,29 +316,31 @@ def _told(op: Op | None) -> str:
 def sweep_and_report(fidelity: Fidelity, nested: bool, out: Path, console: Console) -> ExitStatus:
     """Sweeps one registration and tells how many points there were."""
     began = time.monotonic()
-    counts: Counter[int] = Counter()
-    points: Counter[str] = Counter()
+    firsts: dict[str, Counter[str]] = {}
+    second = 0
     broken: list[Swept] = []
     for swept in sweep(nested=nested, fidelity=fidelity):
-        counts[len(swept.deaths)] += 1
-        if len(swept.deaths) == 1 and not swept.power:
-            points[swept.deaths[0].actor] += 1
+        points = firsts.setdefault(swept.scenario, Counter())
+        second += len(swept.deaths) == 2
+        points[swept.deaths[0].actor] += len(swept.deaths) == 1 and not swept.power
         if swept.judged.broken:
             broken.append(swept)
     told: Callable[[str], None] = lambda text: console.print(  # noqa: E731
         text, markup=False, highlight=False, soft_wrap=True
     )
     for swept in broken[:SHOWN_MAX]:
-        path = out / "cases" / f"sweep-{'-'.join(_named(d) for d in swept.deaths)}.json"
+        path = out / "cases" / f"{swept.name}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         replace_file(path, swept.judged.case().encode().encode())
         name = swept.judged.broken[0]
         told(explain(name, swept.judged.verdicts[name], swept.judged.played.history))
         told(f"replay: dtms-lab replay {path}")
-    actors = ", ".join(f"{count} of {actor}" for actor, count in points.items())
+    for scenario, points in firsts.items():
+        actors = ", ".join(f"{count} of {actor}" for actor, count in points.items())
+        told(f"{scenario}: {points.total()} points ({actors}), each as a kill and a loss of power")
+    first = 2 * sum(points.total() for points in firsts.values())
     told(
-        f"{sum(points.values())} points ({actors}), each as a kill and as a loss of power; "
-        f"{counts[1]} single crashes, {counts[2]} second crashes during recovery, "
+        f"{first} single crashes, {second} second crashes during recovery, "
         f"{len(broken)} broken, in {time.monotonic() - began:.1f} s"
     )
     return ExitStatus.VIOLATED if broken else ExitStatus.PASSED
@@ -346,7 +348,3 @@ def sweep_and_report(fidelity: Fidelity, nested: bool, out: Path, console: Conso
 
 SHOWN_MAX = 3
 """How many broken episodes of a sweep are told; of the others only the number."""
-
-
-def _named(death: object) -> str:
-    return "-".join(str(getattr(death, name)) for name in ("actor", "point", "nth"))

@@ -17,22 +17,34 @@ from chaos.faults import CrashAt
 from chaos.schedule import Scheduled, at
 from scenarios.exploration.judged import Judged, judged
 from scenarios.scenario import Scenario
-from scenarios.suites.one_registration import ONE_REGISTRATION
+from scenarios.suites.one_registration import SWEPT
+from scenarios.worlds.sim.outbox import FILE_NAME as OUTBOX
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.sim.points import Reached
 from scenarios.worlds.sim.world import Fidelity
+from simulator.deterministic.store import FILE_NAME as STORE
 
 RESTART_AFTER_S = 0.05
+ALL = 1 - 2**-20
+"""Drawn for how much of what was not synced a loss of power takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """One episode of a sweep: where it died, and what came of it."""
+    """One episode of a sweep: where it died, and what came of it. With `power`, all that was not
+    synced was lost."""
 
+    scenario: str
     deaths: tuple[Reached, ...]
     power: bool
     judged: Judged
+
+    @property
+    def name(self) -> str:
+        """For files: no two episodes of a sweep have the same."""
+        deaths = (f"{death.actor}-{death.point}-{death.nth}" for death in self.deaths)
+        return "-".join((self.scenario, *deaths, "power" if self.power else "kill"))
 
 
 def sweep(
@@ -41,26 +53,39 @@ def sweep(
     powers: Sequence[bool] = (False, True),
     fidelity: Fidelity = "message",
     parts: Parts = REFERENCE,
-    scenario: Scenario = ONE_REGISTRATION,
+    scenarios: Sequence[Scenario] = SWEPT,
     seed: int = 1,
 ) -> Iterator[Swept]:
     """Every death at a point of the registration, each followed by every second death when
-    `nested`. With `power` what was not synced is gone as well. Raises what `play` raises."""
-    quiet = Plan(scenario, seed, fidelity=fidelity, faults=(), choices={}, parts=parts)
-    for power in powers:
-        for first in passed(judged(quiet, trail=True)):
-            once = judged(_dying(quiet, (first,), power), trail=True)
-            yield Swept((first,), power, once)
-            if not nested:
-                continue
-            following = passed(once)
-            for second in following[following.index(first) + 1 :]:
-                twice = judged(_dying(quiet, (first, second), power))
-                yield Swept((first, second), power, twice)
+    `nested`. Raises what `play` raises."""
+    for scenario in scenarios:
+        quiet = Plan(scenario, seed, fidelity=fidelity, faults=(), choices={}, parts=parts)
+        for power in powers:
+            for first in passed(judged(quiet, trail=True)):
+                once = judged(_dying(quiet, (first,), power), trail=True)
+                yield Swept(scenario.name, (first,), power, once)
+                if not nested:
+                    continue
+                following = passed(once)
+                for second in following[following.index(first) + 1 :]:
+                    twice = judged(_dying(quiet, (first, second), power))
+                    yield Swept(scenario.name, (first, second), power, twice)
 
 
 def _dying(quiet: Plan, deaths: Sequence[Reached], power: bool) -> Plan:
-    return replace(quiet, faults=tuple(crash_at(death, power) for death in deaths))
+    faults = tuple(crash_at(death, power) for death in deaths)
+    return replace(quiet, faults=faults, choices=_all_is_lost(deaths) if power else {})
+
+
+def _all_is_lost(deaths: Sequence[Reached]) -> dict[str, float]:
+    """The choices by which the disks of those who die keep nothing that was not synced."""
+    files = {"bot": OUTBOX, "dtms": STORE}
+    died = Counter(death.actor for death in deaths)
+    return {
+        f"power {actor} {files[actor]} {n}": ALL
+        for actor, times in died.items()
+        for n in range(times)
+    }
 
 
 def crash_at(death: Reached, power: bool) -> Scheduled:
@@ -82,7 +107,8 @@ def passed(outcome: Judged) -> tuple[Reached, ...]:
     passed = []
     for reached in outcome.played.trail:
         kind = (reached.actor, reached.point)
-        if reached.time_us < begun.time_us:
+        # At that very moment the services are first: crashes are armed after it.
+        if reached.time_us <= begun.time_us:
             before[kind] += 1
         elif reached.time_us < healed.time_us:
             passed.append(replace(reached, nth=reached.nth - before[kind]))

@@ -8,7 +8,7 @@ from scenarios.scenario import Family, Scenario
 from scenarios.suites.down import DOWN
 from scenarios.suites.duplicates import DUPLICATES
 from scenarios.suites.errors import ERRORS
-from scenarios.suites.one_registration import ONE_REGISTRATION
+from scenarios.suites.one_registration import SWEPT
 from scenarios.suites.ownership import OWNERSHIP
 from scenarios.suites.races import RACES
 from scenarios.suites.recovery import RECOVERY
@@ -28,7 +28,7 @@ SUITES: dict[Family, tuple[Scenario, ...]] = {
 
 SCENARIOS: dict[str, Scenario] = {s.name: s for suite in SUITES.values() for s in suite}
 
-PLAYABLE: dict[str, Scenario] = {**SCENARIOS, ONE_REGISTRATION.name: ONE_REGISTRATION}
+PLAYABLE: dict[str, Scenario] = {**SCENARIOS, **{s.name: s for s in SWEPT}}
 """Every scenario that a case file may name."""
 
 

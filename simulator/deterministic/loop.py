@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from simulator.deterministic.errand import Errand
 from simulator.deterministic.process import (
     NEUTRAL,
     PAUSED,
@@ -88,6 +89,7 @@ class SimTask(asyncio.Task[Any]):
     tasks are in the same order in every run."""
 
     __slots__ = ("_number", "process")
+    _loop: SimLoop
     _number: int
     process: Process | None
     """Whose it is; None for the lab's own."""
@@ -96,7 +98,7 @@ class SimTask(asyncio.Task[Any]):
         try:
             return self._number
         except AttributeError:
-            self._number = number = cast(SimLoop, self._loop).number()
+            self._number = number = self._loop.number()
             return number
 
 
@@ -104,13 +106,14 @@ class SimFuture(asyncio.Future[Any]):
     """Hashed in the order in which that is asked for."""
 
     __slots__ = ("_number",)
+    _loop: SimLoop
     _number: int
 
     def __hash__(self) -> int:
         try:
             return self._number
         except AttributeError:
-            self._number = number = cast(SimLoop, self._loop).number()
+            self._number = number = self._loop.number()
             return number
 
 
@@ -146,6 +149,9 @@ class SimLoop(Sealed):
         self._made: list[weakref.ref[SimTask]] = []
         self._buried: dict[Process, tuple[SimTask, ...]] = {}
         self._left: list[SimTask] = []
+        self._errands: dict[Errand, Process | None] = {}
+        """Those that have not ended, those of dead processes included: they are not finalized
+        under the name of whoever runs then."""
         self._running = False
         self._stopping = False
         self._closed = False
@@ -346,6 +352,21 @@ class SimLoop(Sealed):
         else:
             context.run(callback, *args)
 
+    def run_errand(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Begins it here and now, in the process whose code runs, as the last thing that a callback
+        in a context of its own does; a schedule takes it for a task."""
+        process = PROCESS.get()
+        if self._schedule is not None and self._schedule.by_task:
+            TASK.set(self._number_task(process))
+        errand = Errand(coroutine, self._errands.pop)
+        self._errands[errand] = process
+        errand()
+
+    def _number_task(self, process: Process | None) -> int:
+        owner = "" if process is None else process.name
+        number = self._tasks_of[owner] = self._tasks_of.get(owner, 0) + 1
+        return number
+
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is but one thread
 
     def call_later(  # type: ignore[override] # our handles are slimmer than asyncio's
@@ -398,9 +419,7 @@ class SimLoop(Sealed):
         process = PROCESS.get() if context is None else context.get(PROCESS)
         if self._schedule is not None and self._schedule.by_task:
             context = contextvars.copy_context() if context is None else context
-            owner = "" if process is None else process.name
-            number = self._tasks_of[owner] = self._tasks_of.get(owner, 0) + 1
-            context.run(TASK.set, number)
+            context.run(TASK.set, self._number_task(process))
         if name is None:
             # Named by its owner: left to itself asyncio counts names over all loops.
             name = "lab" if process is None else process.name
@@ -455,13 +474,15 @@ class SimLoop(Sealed):
         for task in tasks:
             if task.process is not None:
                 task.process.life = Life.DEAD
+        for process in self._errands.values():
+            if process is not None:
+                process.life = Life.DEAD
         for task in tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine = cast(Coroutine[Any, Any, Any], task.get_coro())
-            context = NEUTRAL if task.process is None else task.process.context
-            # The dead may not complain.
-            with contextlib.suppress(Exception, ProcessKilled, asyncio.CancelledError):
-                context.copy().run(coroutine.close)
+            _close(cast(Coroutine[Any, Any, Any], task.get_coro()), task.process)
+        for errand, process in self._errands.items():
+            _close(errand.coroutine, process)
+        self._errands.clear()
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
@@ -519,6 +540,21 @@ class SimLoop(Sealed):
 
     def remove_signal_handler(self, *_args: Any) -> bool:
         return False
+
+
+def running_loop() -> SimLoop:
+    """The loop of the simulation that runs in this thread."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimLoop)
+    return loop
+
+
+def _close(coroutine: Coroutine[Any, Any, Any], process: Process | None) -> None:
+    """Ends it under the name of its process."""
+    context = NEUTRAL if process is None else process.context
+    # The dead may not complain.
+    with contextlib.suppress(Exception, ProcessKilled, asyncio.CancelledError):
+        context.copy().run(coroutine.close)
 
 
 def _who_waits(loop: SimLoop) -> str:

@@ -119,7 +119,8 @@ class DiskOutbox:
 
     def fall_back(self, ticket: int) -> Future[Intent | None]:
         self._stop_lingering()
-        return self._submit(ticket, fallen_back)
+        done = self._submit(ticket, fallen_back, self._loop.create_future())
+        return cast("Future[Intent | None]", done)
 
     def pending(self) -> tuple[Intent, ...]:
         return tuple(i for i in self._intents.values() if i.state == "PENDING")

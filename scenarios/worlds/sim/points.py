@@ -66,9 +66,13 @@ class Crossings:
             nth = self._counts.get(key, 0)
             self._counts[key] = nth + 1
             self.trail.append(Reached(actor, point, nth, self._now_us()))
+        due = None
         for armed in tuple(self._armed.get(key, ())):
             if armed.left == 0:
                 self._armed[key].remove(armed)
-                armed.die()
-                process.stop_if_dead()
+                due = due or armed
+            # Whoever dies here has come here as well, so the others count it before.
             armed.left -= 1
+        if due is not None:
+            due.die()
+            process.stop_if_dead()

@@ -42,7 +42,7 @@ from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
 from simulator.deterministic.guard import Guard
 from simulator.deterministic.loop import SimLoop
-from simulator.deterministic.process import NEUTRAL, Life, Process, current_process
+from simulator.deterministic.process import DEAD, NEUTRAL, PROCESS, Life, Process
 from simulator.engine import Engine
 from simulator.lab import Lab
 from simulator.log import Log
@@ -441,7 +441,7 @@ class SimWorld:
             service=name,
             universal_manager=universal,
             alert_sinks=(notebook,),
-            event_stream=notebook,
+            event_stream=notebook.take,
             log_level=Level.WARNING,
             metrics=METRICS,
             clock=self.clock,
@@ -544,8 +544,8 @@ def _name(process: Process) -> str:
 
 
 def _alive() -> bool:
-    process = current_process()
-    return process is None or process.alive
+    process = PROCESS.get()
+    return process is None or process.life is not DEAD
 
 
 def _unhurried(draw: Callable[[], float]) -> Callable[[], float]:
