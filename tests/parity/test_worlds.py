@@ -19,6 +19,7 @@ from scenarios.output import word
 from scenarios.suites import SCENARIOS
 from scenarios.targets.targets import Targets
 from scenarios.trial import Outcome, Trial, WorldName
+from scenarios.verdict import Unknown
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -63,13 +64,7 @@ def test_both_worlds_say_the_same(outcomes, name) -> None:
     sim, local = outcomes[name, "sim"], outcomes[name, "local"]
     assert (sim.environment, local.environment) == ("", "")
     assert sim.verdicts.keys() == local.verdicts.keys()
-    differing = {
-        checker: f"sim {told(sim, checker)}, local {told(local, checker)}"
-        for checker in sim.verdicts
-        if word(sim.verdicts[checker]) != word(local.verdicts[checker])
-        and (name, checker) not in EXCEPTIONS
-    }
-    assert differing == {}
+    assert differing(sim, local) == {}
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -81,6 +76,23 @@ def test_every_checker_of_the_scenario_spoke(outcomes, name) -> None:
 def test_exceptions_are_of_scenarios_and_checkers_that_there_are() -> None:
     for name, checker in EXCEPTIONS:
         assert checker in SCENARIOS[name].checkers
+
+
+def test_worlds_that_differ_would_be_told(outcomes) -> None:
+    sim = outcomes["answer-lost-once", "sim"]
+    odd = replace(sim, verdicts={**sim.verdicts, "failure_is_honest": Unknown("nobody asked")})
+    assert differing(sim, odd) == {"failure_is_honest": "sim valid, local unknown nobody asked"}
+
+
+def differing(sim: Outcome, local: Outcome) -> dict[str, str]:
+    """What each world says where they say otherwise and nobody said why they may."""
+    name = sim.trial.scenario.name
+    return {
+        checker: f"sim {told(sim, checker)}, local {told(local, checker)}"
+        for checker in sim.verdicts
+        if word(sim.verdicts[checker]) != word(local.verdicts[checker])
+        and (name, checker) not in EXCEPTIONS
+    }
 
 
 def told(outcome: Outcome, checker: str) -> str:
