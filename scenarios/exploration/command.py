@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from chaos.nemesis import NotOffered
 from scenarios.case import CaseRefused, read_case, versions
 from scenarios.explain import explain
 from scenarios.exploration.replay import Replayed, replay
@@ -68,6 +69,12 @@ def explore_and_report(request: ExploreRequest, console: Console, errors: Consol
     report.tell_finds(tally)
     report.write(tally, began)
     report.close(tally)
+    if tally.lost:
+        errors.print(
+            f"dtms-lab: a worker died ({tally.lost}); what had been found by then is kept.",
+            markup=False,
+            soft_wrap=True,
+        )
     if tally.interrupted:
         errors.print("dtms-lab: interrupted; what had been found by then is kept.", markup=False)
     return _status(tally)
@@ -221,7 +228,7 @@ _VERDICTS = {
 def _status(tally: Tally) -> ExitStatus:
     if tally.failed:
         return ExitStatus.VIOLATED
-    if tally.could_not:
+    if tally.could_not or tally.lost:
         return ExitStatus.ENVIRONMENT_FAILED
     if tally.interrupted or not tally.episodes:
         return ExitStatus.INCONCLUSIVE
@@ -269,7 +276,7 @@ def replay_and_report(paths: Sequence[Path], console: Console, errors: Console) 
         except (OSError, CaseRefused) as error:
             errors.print(f"dtms-lab: {error}", markup=False, soft_wrap=True)
             status = ExitStatus.USAGE
-        except (EnvironmentFailed, SimulationError) as error:
+        except (EnvironmentFailed, NotOffered, SimulationError, ValueError) as error:
             errors.print(f"dtms-lab: {path}: {error}", markup=False, soft_wrap=True)
             status = ExitStatus.ENVIRONMENT_FAILED
         else:
