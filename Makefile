@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo test check bench lock clean
+.PHONY: help setup demo test check bench digests soak lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -23,7 +23,7 @@ else
 endif
 	@touch $(STAMP)
 
-demo: setup ## the main job: every family, on real processes, judged
+demo: setup ## the main job: every family, simulated and on real processes, judged
 	$(BIN)/dtms-lab run
 
 test: setup ## every test, with coverage of core and simulator
@@ -43,6 +43,12 @@ check: setup ## lint, types, layers
 
 bench: setup ## the benchmarks: named figures with units
 	$(BIN)/python -m loadtests.bench
+
+digests: setup ## 1,000 seeds at each fidelity, in three fresh processes: the same histories?
+	$(BIN)/python -m scenarios.exploration.digests --compare 3
+
+soak: setup ## 200,000 episodes; Ctrl-C stops, the same command goes on
+	$(BIN)/python -m scenarios.exploration.soak
 
 lock: ## resolve the lock anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
+
+import msgspec
 
 Operation = Literal["enable", "lookup", "health", "close", "other"]
 Op = Literal["enable", "lookup", "health", "close", "other", "any"]
@@ -13,8 +14,7 @@ OPS: Final[frozenset[str]] = frozenset({"enable", "lookup", "health", "close", "
 TRADE_PATH = re.compile(r"/dtms/trade/(\d{1,19})")
 
 
-@dataclass(frozen=True, slots=True)
-class RequestView:
+class RequestView(msgspec.Struct, frozen=True):
     """One request: what it asks, about which ticket, and the how-manieth of its kind it is.
 
     `attempt` counts from 0 the requests of the same operation about the same ticket on the link.

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from enum import IntEnum
+from functools import partial
 from typing import TextIO
 
 from core.clock import Clock
@@ -19,22 +21,25 @@ class Level(IntEnum):
     CRITICAL = 50
 
 
+Take = Callable[[Mapping[str, object]], object]
+"""Gets events as they are, before they are lines."""
 _ENCODER = json.JSONEncoder(default=str)
 """Made once: making one costs more than a line."""
 
 
 class Events:
-    """Writes events of `level` and above to `stream`, which may be anything that has `write`.
+    """Writes events of `level` and above to `stream`: anything that has `write`, or a function
+    that takes them as values.
 
     A stream that fails must not cost a registration: what could not be written is counted in
     `lost`, and the next event that can be written says so.
     """
 
     def __init__(
-        self, stream: TextIO, *, clock: Clock, service: str, level: Level = Level.INFO
+        self, stream: TextIO | Take, *, clock: Clock, service: str, level: Level = Level.INFO
     ) -> None:
         self.lost = 0
-        self._stream = stream
+        self._take: Take = stream if callable(stream) else partial(_write, stream)
         self._clock = clock
         self._service = service
         self._level = level
@@ -53,9 +58,13 @@ class Events:
         if self.lost:
             line["events_lost_before"] = self.lost
         try:
-            self._stream.write(_ENCODER.encode(line) + "\n")
+            self._take(line)
         except (OSError, ValueError):
             # A closed or full stream. There is nowhere left to tell it but the next line.
             self.lost += 1
         else:
             self.lost = 0
+
+
+def _write(stream: TextIO, event: Mapping[str, object]) -> None:
+    stream.write(_ENCODER.encode(event) + "\n")

@@ -6,7 +6,7 @@ One intent a ticket. An intent is durable before the first byte of its registrat
 from __future__ import annotations
 
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol, cast
 
 from core.outcome import Outcome, Pending, Registered
@@ -58,6 +58,12 @@ class Outbox(Protocol):
         """Writes what became of an intent."""
         ...
 
+    def fall_back(self, ticket: int) -> Future[Intent | None]:
+        """Makes it durable that the trade goes to DTMS, whatever strategy it carried: whoever goes
+        on with the intent after a crash must not offer it to another manager again. Answers the
+        intent as it is then, None where there is none."""
+        ...
+
     def pending(self) -> tuple[Intent, ...]:
         """Every intent whose end is not known, oldest first."""
         ...
@@ -92,6 +98,14 @@ def concluded(known: Intent | None, outcome: Outcome) -> Intent | None:
         return None
     word = cast(IntentState, outcome.word)
     return Intent(known.trade, known.correlation_id, word, _reason(outcome))
+
+
+def fallen_back(known: Intent | None) -> tuple[Intent | None, Intent | None]:
+    """What `fall_back` has to write, None for nothing, and what it answers."""
+    if known is None or known.trade.strategy_type is None:
+        return None, known
+    intent = replace(known, trade=replace(known.trade, strategy_type=None))
+    return intent, intent
 
 
 def _reason(outcome: Outcome) -> str:

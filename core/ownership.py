@@ -30,22 +30,25 @@ class LocalEngine(Protocol):
         ...
 
 
-async def offer(manager: UniversalManager, trade: Trade) -> Outcome | None:
+async def offer(
+    manager: UniversalManager, trade: Trade, *, offered_before: bool = False
+) -> Outcome | None:
     """Offers the trade; None where DTMS must take it, because the manager surely does not.
 
-    A manager that fails after it may have taken the trade is asked whether it owns it. While
-    that cannot be told the trade stays Pending: falling back then could make two managers.
+    A manager that fails after it may have taken the trade is asked whether it owns it, and so is
+    one that refuses what it may have taken when it was `offered_before`. While that cannot be told
+    the trade stays Pending: falling back then could make two managers.
     """
     try:
         if await manager.manage(trade):
             return _managed(trade)
-        return None
+        reason, refused = "the manager refused it", True
     except RegistrationError as error:
-        if error.definite:
-            return None
-        reason = str(error)
+        reason, refused = str(error), error.definite
     except Exception as error:  # noqa: BLE001 - another system's code; it may have taken the trade
-        reason = f"{type(error).__name__}: {error}"
+        reason, refused = f"{type(error).__name__}: {error}", False
+    if refused and not offered_before:
+        return None
     return await settle_ownership(manager, trade, reason)
 
 

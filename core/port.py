@@ -67,6 +67,6 @@ def retry_after_s(header: str | None, now: datetime) -> float | None:
         return float(text)
     try:
         date = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (date - now).total_seconds()) if date.tzinfo is not None else None

@@ -16,10 +16,11 @@ from typing import Any, Literal, Self, TextIO
 
 from prometheus_client import CollectorRegistry
 
+from core.acceptance import Absent, Differs, Present, Unclear
 from core.alerts import Alert, Alerts, AlertSink
 from core.clock import Clock
 from core.errors import OutboxFailed
-from core.events import Events, Level
+from core.events import Events, Level, Take
 from core.httpx_api import HttpxApi
 from core.metrics import Metrics
 from core.outbox import Contradicted, Intent, IntentState, Outbox, Stored
@@ -33,9 +34,11 @@ from core.routing import Manager, Route, route
 from core.settings import Settings
 from core.sqlite_outbox import SqliteOutbox
 from core.trade import Trade
+from core.waiting import ended_within
 
 SETTLE_POLL_S, SETTLE_POLL_S_MAX = 0.02, 0.2
 """How often it is looked whether nothing is pending: ever more rarely, the longer it takes."""
+ONE_ATTEMPT = Limits(retries=0)
 
 
 class SystemClock:
@@ -79,7 +82,7 @@ class Core:
         universal_manager: UniversalManager | None = None,
         local_engine: LocalEngine | None = None,
         alert_sinks: Sequence[AlertSink] = (),
-        event_stream: TextIO | None = None,
+        event_stream: TextIO | Take | None = None,
         log_level: Level = Level.INFO,
         registry: CollectorRegistry | None = None,
         metrics: Metrics | None = None,
@@ -90,7 +93,7 @@ class Core:
         self.policy = settings.policy
         self.new_id = new_id
         self._settings = settings
-        self._clock = clock or SystemClock()
+        self.clock = self._clock = clock or SystemClock()
         self._draw = draw
         self._universal = universal_manager
         self._local = local_engine
@@ -106,6 +109,7 @@ class Core:
         self._in_flux: dict[Future[Any], int] = {}
         self._writing = threading.Lock()
         self._resuming: asyncio.Task[None] | None = None
+        self._offered: set[int] = set()
         spacing = RetryPolicy(0, self.policy.base_s, self.policy.factor, self.policy.cap_s)
         self._spacing = Spacing(spacing, draw)
 
@@ -125,6 +129,8 @@ class Core:
             )
         else:
             self._outbox = at(self.alerts)
+        # Whatever this core finds there may have been offered by the one before it.
+        self._offered.update(self._outbox.outcomes())
         self.api = self._given_api or self._make_api()
         self._registrar = Registrar(
             self.api,
@@ -147,8 +153,7 @@ class Core:
         accepted = await self.accept(trade, limits)
         if isinstance(accepted, Conflict):
             return accepted
-        await asyncio.wait([accepted], timeout=self.policy.deadline_s)
-        if accepted.done():
+        if await ended_within(accepted, self.policy.deadline_s):
             return accepted.result()
         return Pending(trade.ticket, f"no end within {self.policy.deadline_s:g} s")
 
@@ -210,6 +215,10 @@ class Core:
         told = outcome.tried if isinstance(outcome, Pending) else True
         if told and (end := self._awaited.pop(ticket, None)) and not end.done():
             end.set_result(outcome)
+
+    async def find(self, trade: Trade) -> Present | Absent | Differs | Unclear:
+        """What DTMS holds of a trade, asked as gate and breaker allow."""
+        return await self._registrar.find(Intent(trade, self.new_id()))
 
     def pending(self) -> tuple[Intent, ...]:
         """Every intent whose end is not known."""
@@ -284,15 +293,14 @@ class Core:
             busy = {*self._in_flux.values(), *self._driving}
         return tuple(intent for intent in pending if intent.ticket not in busy)
 
-    async def _resume(self, intent: Intent) -> bool:
-        return (await self._drive(intent, Limits(retries=0))).final
+    def _resume(self, intent: Intent) -> asyncio.Task[Outcome]:
+        return self._drive(intent, ONE_ATTEMPT)
 
     def _drive(self, intent: Intent, limits: Limits | None) -> asyncio.Task[Outcome]:
         running = self._driving.get(intent.ticket)
         if running is None:
             running = asyncio.create_task(self._take(intent, limits))
             self._driving[intent.ticket] = running
-            running.add_done_callback(lambda _done: self._driving.pop(intent.ticket, None))
         return running
 
     async def _take(self, intent: Intent, limits: Limits | None) -> Outcome:
@@ -302,19 +310,30 @@ class Core:
             reason = f"{type(error).__name__}: {error}"
             self.alerts.raise_alert(Alert(Level.ERROR, "drive_failed", intent.ticket, reason))
             outcome = Pending(intent.ticket, reason)
-        if isinstance(outcome, Pending):
-            now = self._clock.monotonic()
-            self._spacing.on_failure(intent.ticket, now, outcome.retry_after_s)
-        self.conclude(outcome)
+        try:
+            if isinstance(outcome, Pending):
+                now = self._clock.monotonic()
+                self._spacing.on_failure(intent.ticket, now, outcome.retry_after_s)
+            self.conclude(outcome)
+        finally:
+            # Who is cancelled does not come here: then all are, and nobody drives any more.
+            del self._driving[intent.ticket]
         return outcome
 
     async def _route(self, intent: Intent, limits: Limits | None) -> Outcome:
         trade = intent.trade
         match route(trade, has_local_engine=self._local is not None):
             case Route.UNIVERSAL_MANAGER if self._universal is not None:
-                outcome = await offer(self._universal, trade)
+                before = trade.ticket in self._offered
+                self._offered.add(trade.ticket)
+                outcome = await offer(self._universal, trade, offered_before=before)
                 if outcome is not None:
                     return self._tell_manager(outcome)
+                try:
+                    kept = await asyncio.wrap_future(self._outbox.fall_back(trade.ticket))
+                except OutboxFailed as error:
+                    return Pending(trade.ticket, f"falling back to DTMS: {error}")
+                intent = kept or intent
             case Route.LOCAL_ENGINE if self._taken_locally(trade):
                 return Registered(trade.ticket, managed_by=Manager.DTMS.value)
             case _:

@@ -1,7 +1,7 @@
 """What must be done so that every open position is protected. Pure.
 
-The broker says which positions are open; "no data" says nothing. DTMS says what it holds; the
-outbox what was promised.
+The broker says which positions are open; "no data" says nothing. DTMS says what it holds, the
+Universal Manager what it owns; the outbox what was promised.
 """
 
 from __future__ import annotations
@@ -45,22 +45,52 @@ class Warn:
     reason: str
 
 
-Action = Register | MarkRegistered | MarkClosed | Warn
+@dataclass(frozen=True, slots=True)
+class AskAgain:
+    """What is to be done about an open position cannot be told yet."""
+
+    ticket: int
+    reason: str
+
+
+Action = Register | MarkRegistered | MarkClosed | Warn | AskAgain
+
+
+def unclaimed(
+    promised: Mapping[int, IntentState],
+    held: Mapping[int, Found],
+    positions: Mapping[int, Trade] | None,
+) -> tuple[int, ...]:
+    """Open positions that DTMS said it lacks and nobody here drives: another manager's or nobody's.
+
+    Whether another manager has them must be asked before anything is done about them.
+    """
+    return tuple(
+        ticket
+        for ticket in sorted(positions or {})
+        if held.get(ticket) == Absent() and promised.get(ticket) != "PENDING"
+    )
 
 
 def reconcile(
     promised: Mapping[int, IntentState],
     held: Mapping[int, Found],
     positions: Mapping[int, Trade] | None,
-    owned_elsewhere: frozenset[int],
+    owned_elsewhere: Mapping[int, bool | None],
 ) -> tuple[Action, ...]:
     """What to do, by ticket, in ascending order.
 
     `positions` None means "no data", upon which nothing is ever closed. A ticket that is not in
-    `held`, or Unclear there, is not known to be absent. Conflicts are never overwritten.
+    `held`, or Unclear there, is not known to be absent. Whether another manager owns it: None where
+    that cannot be told; who is not named in `owned_elsewhere` is not owned. Conflicts are never
+    overwritten.
     """
-    tickets = sorted({*promised, *(positions or {})} - owned_elsewhere)
-    actions = (_action(ticket, promised, held, positions) for ticket in tickets)
+    tickets = sorted({*promised, *(positions or {})})
+    actions = (
+        _action(ticket, promised, held, positions, owned_elsewhere.get(ticket, False))
+        for ticket in tickets
+        if owned_elsewhere.get(ticket) is not True
+    )
     return tuple(action for action in actions if action is not None)
 
 
@@ -69,17 +99,22 @@ def _action(
     promised: Mapping[int, IntentState],
     held: Mapping[int, Found],
     positions: Mapping[int, Trade] | None,
+    owned: bool | None,
 ) -> Action | None:
     state = promised.get(ticket)
     if positions is not None and ticket not in positions:
         return MarkClosed(ticket) if state in {"PENDING", "REGISTERED"} else None
-    match held.get(ticket):
+    match held.get(ticket, Unclear("it was not looked up")):
         case Present():
             return MarkRegistered(ticket) if state in {"PENDING", "REJECTED"} else None
         case Differs(reason):
             return None if state == "CONFLICT" else Warn(ticket, reason)
-        case Absent() if positions is not None and state != "PENDING":
+        case _ if positions is None or state == "PENDING":
             # A pending intent is driven by whoever owns it; anything else open needs an owner.
-            return Register(positions[ticket])
-        case _:
             return None
+        case Unclear(reason):
+            return AskAgain(ticket, reason)
+        case _:
+            if owned is None:
+                return AskAgain(ticket, "whether another manager owns it cannot be told")
+            return Register(positions[ticket])

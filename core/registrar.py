@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from core.acceptance import (
     READY,
+    Absent,
     Accepted,
     Conflicting,
     Differs,
@@ -53,7 +54,8 @@ class Limits:
 @dataclass(slots=True)
 class _Drive:
     """How far one drive has come. `unknown`: something was sent that may have happened; `gated`:
-    the last try ended before the send, at the readiness gate, and `waits` counts those."""
+    the last try ended before the send, at the readiness gate, and `waits` counts those;
+    `contradicted`: the API said yes, and then something else."""
 
     intent: Intent
     policy: RetryPolicy
@@ -63,6 +65,7 @@ class _Drive:
     waits: int = 0
     gated: bool = False
     unknown: bool = False
+    contradicted: bool = False
     acknowledged: Accepted | None = None
     retry_after_s: float | None = None
     reason: str = ""
@@ -93,26 +96,33 @@ class Registrar:
         self.gate = ReadinessGate(policy.gate_cache_s)
         self._budget = RetryBudget(policy.budget_ratio, policy.budget_min)
         self._asking = asyncio.Lock()
+        self._retrying = RetryPolicy(
+            policy.retries, policy.base_s, policy.factor, policy.cap_s, policy.deadline_s
+        )
 
     async def drive(self, intent: Intent, limits: Limits | None = None) -> Outcome:
         """Sends until the outcome is known or the attempts are used up; then it is Pending.
 
         The intent is durable already. Never raises for what the network or the API does.
         """
-        limits = limits or Limits()
-        policy = self._policy
-        retries = policy.retries if limits.retries is None else limits.retries
-        drive = _Drive(
-            intent,
-            RetryPolicy(retries, policy.base_s, policy.factor, policy.cap_s, policy.deadline_s),
-            policy.timeout_s if limits.timeout_s is None else limits.timeout_s,
-            self._clock.monotonic(),
-        )
+        drive = self._begin(intent, limits)
         outcome = await self._until_known(drive)
         if isinstance(outcome, Pending) and drive.unknown and self.may_send():
             outcome = await self._read_back(drive, outcome)
         self._tell(drive, outcome)
         return outcome
+
+    async def find(self, intent: Intent) -> Present | Absent | Differs | Unclear:
+        """Looks up a trade that nobody drives; Unclear where gate or breaker say no."""
+        readiness = await self._readiness()
+        if not readiness.ready:
+            return Unclear(readiness.reason)
+        if not self.breaker.allow(self._clock.monotonic()):
+            return Unclear("the breaker is open")
+        found = await self._look_up(self._begin(intent, None))
+        if not isinstance(found, Unclear):
+            self._succeeded()
+        return found
 
     def may_send(self) -> bool:
         """Whether the breaker would let something through now; takes no probe."""
@@ -126,6 +136,15 @@ class Registrar:
     async def is_ready(self) -> bool:
         """Whether the API is ready: from what is known, or asked once, whoever waits for it."""
         return (await self._readiness()).ready
+
+    def _begin(self, intent: Intent, limits: Limits | None) -> _Drive:
+        now, policy, timeout_s = self._clock.monotonic(), self._retrying, self._policy.timeout_s
+        if limits is not None:
+            if limits.retries is not None:
+                policy = replace(policy, retries=limits.retries)
+            if limits.timeout_s is not None:
+                timeout_s = limits.timeout_s
+        return _Drive(intent, policy, timeout_s, now)
 
     async def _until_known(self, drive: _Drive) -> Outcome:
         while True:
@@ -218,18 +237,28 @@ class Registrar:
                     return Closed(ticket)
                 return Registered(ticket, accepted.already, verified=True)
             case Differs(reason):
-                return Conflict(ticket, reason)
+                # Whether there is a conflict, the API says when it is sent the trade again.
+                self._contradicted(drive, f"read back otherwise: {reason}")
+                return None
             case Unclear(reason, wait_s):
                 drive.retry_after_s = wait_s
                 drive.reason = f"not read back: {reason}"
                 return None
             case _:
-                drive.acknowledged = None
-                self._failed(drive, "acknowledged, and not there when read back")
+                self._contradicted(drive, "not there when read back")
                 return None
 
+    def _contradicted(self, drive: _Drive, reason: str) -> None:
+        """Its yes does not count: the next try sends again."""
+        drive.acknowledged, drive.contradicted = None, True
+        self._failed(drive, f"acknowledged, and {reason}")
+
     async def _read_back(self, drive: _Drive, outcome: Pending) -> Outcome:
-        """The attempts are used up and one of them may have happened."""
+        """The attempts are used up and one of them may have happened.
+
+        What reads otherwise is no conflict yet: one garbled answer would make it one for good. The
+        next drive sends again, and is told with a 409.
+        """
         ticket = drive.intent.ticket
         if not self.breaker.allow(self._clock.monotonic()):
             return outcome
@@ -238,11 +267,12 @@ class Registrar:
                 self._succeeded()
                 return Closed(ticket) if state == CLOSED_STATE else Registered(ticket, True, True)
             case Differs(reason):
-                return Conflict(ticket, reason)
+                self._failed(drive, f"read back otherwise: {reason}")
+                return replace(outcome, reason=drive.reason)
             case _:
                 return outcome
 
-    async def _look_up(self, drive: _Drive) -> object:
+    async def _look_up(self, drive: _Drive) -> Present | Absent | Differs | Unclear:
         intent = drive.intent
         try:
             answer = await self._api.lookup(
@@ -332,6 +362,9 @@ class Registrar:
             self._alerts.raise_alert(Alert(level, event, outcome.ticket, outcome.reason))
         elif isinstance(outcome, Pending):
             level = Level.WARNING
+            if drive.contradicted:
+                alert = Alert(Level.ERROR, "api_contradicts_itself", outcome.ticket, outcome.reason)
+                self._alerts.raise_alert(alert)
         self._events.emit(
             level,
             "registration",

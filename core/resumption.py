@@ -13,6 +13,7 @@ from itertools import islice
 
 from core.clock import Clock
 from core.outbox import Intent
+from core.outcome import Outcome
 from core.retry import RetryPolicy, backoff_s
 
 WINDOW_MIN = 1
@@ -60,7 +61,7 @@ class Resumption:
     """Every `interval_s`, and at once when woken: drives what is due.
 
     `due` names the pending intents that nobody drives; `ready` tells whether the API would take
-    them; `drive` says whether an intent came to its end; `spacing` knows which must wait.
+    them; `drive` tells how far an intent has come; `spacing` knows which must wait.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Resumption:
         *,
         due: Callable[[], tuple[Intent, ...]],
         ready: Callable[[], Awaitable[bool]],
-        drive: Callable[[Intent], Awaitable[bool]],
+        drive: Callable[[Intent], Awaitable[Outcome]],
         spacing: Spacing,
         interval_s: float,
         window_max: int,
@@ -97,6 +98,7 @@ class Resumption:
         chosen = list(islice(waited, self._window.size))
         if not chosen or not await self._ready():
             return False
-        ended = await asyncio.gather(*(self._drive(intent) for intent in chosen))
-        self._window.after(all(ended))
-        return all(ended)
+        outcomes = await asyncio.gather(*(self._drive(intent) for intent in chosen))
+        all_ended = all(outcome.final for outcome in outcomes)
+        self._window.after(all_ended)
+        return all_ended

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import OutboxFailed
-from core.outbox import Contradicted, Intent, IntentState, Stored, concluded, put_into
+from core.outbox import Contradicted, Intent, IntentState, Stored, concluded, fallen_back, put_into
 from core.outcome import Outcome
 from core.trade import Direction, Trade
 
@@ -96,6 +96,9 @@ class SqliteOutbox:
             return concluded(known, outcome), None
 
         return self._submit(outcome.ticket, change, patient=True)
+
+    def fall_back(self, ticket: int) -> Future[Intent | None]:
+        return self._submit(ticket, fallen_back)
 
     def pending(self) -> tuple[Intent, ...]:
         return tuple(i for i in list(self._intents.values()) if i.state == "PENDING")

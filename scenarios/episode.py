@@ -41,6 +41,8 @@ SETTLE_S_MAX = 15.0
 """How long services may take, after healing, to bring every pending intent to its end."""
 ANSWER_SLACK_S = 5.0
 """How much longer than its bound a call is waited for before it counts as unanswered."""
+OWNERS_CYCLES = 3
+"""How many cycles of its monitor DTMS may take, after settling, to give up what another owns."""
 AUDIT_S_MAX = 10.0
 HEALTH_POLL_S = 0.15
 READ_ATTEMPTS = 20
@@ -143,11 +145,14 @@ class Episode:
             self._recorder.note("world", "phase", {"name": "healed"})
             await self._let_finish(lanes)
             await self._settle()
+            if "main-api" in self._scenario.needs:
+                await self._until_owners_agree()
             self._recorder.note("world", "phase", {"name": "settled"})
         finally:
-            for task in (*lanes, inflicting):
+            running = [task for task in (*lanes, inflicting) if not task.done()]
+            for task in running:
                 task.cancel()
-            await asyncio.gather(*lanes, inflicting, return_exceptions=True)
+            await asyncio.gather(*running, return_exceptions=True)
         self._raise_what_broke(lanes, inflicting, began)
 
     def _raise_what_broke(
@@ -187,7 +192,8 @@ class Episode:
             raise EnvironmentFailed(f"{actor} was not ready within {START_S_MAX:.0f} s")
 
     async def _heal_actors(self) -> None:
-        """Brings every actor back that is not running, and waits until all can work."""
+        """Brings every actor back that is not running, and waits until all can work. One that gives
+        up now, over a fault that is healed by now, is brought back once more."""
         for actor in self.actors:
             await self._world.start(actor)
         for actor in self.actors:
@@ -324,8 +330,9 @@ class Episode:
         """Waits for what was begun; every call in a lane has a bound of its own."""
         longest = max((len(lane.operations) for lane in self._lanes), default=1)
         waits_s = longest * (self._bounds.blocked_s + ANSWER_SLACK_S)
-        if lanes:
-            await asyncio.wait(lanes, timeout=waits_s)
+        running = [lane for lane in lanes if not lane.done()]
+        if running:
+            await asyncio.wait(running, timeout=waits_s)
 
     async def _settle(self) -> None:
         if not self._durable:
@@ -333,6 +340,24 @@ class Episode:
         request = {"op": "settle", "timeout_s": SETTLE_S_MAX}
         asked = (self._ask(s, request, SETTLE_S_MAX + 5) for s in self._scenario.services)
         await asyncio.gather(*asked, return_exceptions=True)
+
+    async def _until_owners_agree(self) -> None:
+        """Waits while DTMS protects what the Universal Manager has, at most OWNERS_CYCLES of its
+        monitor: it gives such a trade up when it looks next."""
+        every_s = self._scenario.server.monitoring_interval_s / 4
+        for _turn in range(4 * OWNERS_CYCLES):
+            if not await self._held_twice():
+                return
+            await asyncio.sleep(every_s)
+
+    async def _held_twice(self) -> bool:
+        answer = await self._world.http("main-api", "GET", "/universal/trades")
+        owned = answer[1].get("tickets") if answer and isinstance(answer[1], dict) else None
+        for ticket in owned or ():
+            held = await self._world.http("dtms", "GET", f"/dtms/trade/{ticket}")
+            if held and isinstance(held[1], dict) and held[1].get("state", "CLOSED") != "CLOSED":
+                return True
+        return False
 
     async def _audit(self) -> None:
         if self._durable:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
+from heapq import heappop, heappush
 from itertools import count
 from pathlib import Path
 from threading import Lock
@@ -409,14 +410,10 @@ class _Lanes:
     free: list[int] = field(default_factory=list)
 
     def take(self) -> int:
-        if not self.free:
-            return next(self.fresh)
-        lane = min(self.free)
-        self.free.remove(lane)
-        return lane
+        return heappop(self.free) if self.free else next(self.fresh)
 
     def give_back(self, lane: int) -> None:
-        self.free.append(lane)
+        heappush(self.free, lane)
 
 
 def _since_now() -> Callable[[], int]:

@@ -6,10 +6,11 @@ Owns ledger, store and monitor. What it may not do by itself, tell the time, is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import partial
 
 import msgspec
 
@@ -17,7 +18,7 @@ from simulator.broker_client import Broker, NoData, Registry
 from simulator.death import Die, kill_this_process
 from simulator.ledger import Already, Conflict, Ledger, New, Registration, Reserved, moved
 from simulator.log import Log
-from simulator.monitor import Monitor
+from simulator.monitor import REGISTRY_AT_ONCE_MAX, Monitor
 from simulator.persistence import Store, StoreFailed
 from simulator.recovery import recover
 from simulator.request import EnableRequest, Problem
@@ -27,7 +28,6 @@ INIT_ATTEMPTS_MAX = 5
 BROKER_WAIT_S_MAX = 10.0
 """How long start-up waits for a broker before it goes on without, degraded."""
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.05, 1.0
-REGISTRY_AT_ONCE_MAX = 16
 RETRY_AFTER_S = 1
 PROBE_EVERY_S = 0.1
 """How often health may try the store while it fails."""
@@ -189,6 +189,20 @@ class Engine:
         if not self._recovered or self._unowned:
             await self._recover(self.ledger.all(), positions)
 
+    async def owners(self, tickets: Sequence[int]) -> dict[int, bool | None]:
+        """Who of them another manager owns. Without a registry there is no other manager."""
+        registry = self.registry
+        if registry is None:
+            return {}
+        at_once = asyncio.Semaphore(REGISTRY_AT_ONCE_MAX)
+
+        async def ask(ticket: int) -> bool | None:
+            async with at_once:
+                return await registry.is_owned_elsewhere(ticket)
+
+        answers = await asyncio.gather(*(ask(ticket) for ticket in tickets))
+        return dict(zip(tickets, answers, strict=True))
+
     def not_ready(self) -> Problem:
         """Why nothing is registered now."""
         if self.status is Status.SHUTTING_DOWN:
@@ -325,22 +339,33 @@ class Engine:
         self.ledger.reserve(fresh.ticket)
         saved = self.store.save((fresh,))
         self._reserved[fresh.ticket] = saved
-        saved.add_done_callback(lambda _done: self._settle(fresh, saved))
-        try:
-            await asyncio.shield(saved)
-        except StoreFailed as error:
+        answered: asyncio.Future[BaseException | None] = saved.get_loop().create_future()
+        saved.add_done_callback(partial(self._settle, fresh, answered))
+        error = await answered
+        if error is None:
+            return Enabled(fresh, already=False)
+        if isinstance(error, StoreFailed):
             return _not_persisted(error)
-        return Enabled(fresh, already=False)
+        raise error
 
-    def _settle(self, fresh: Registration, saved: asyncio.Future[None]) -> None:
+    def _settle(
+        self,
+        fresh: Registration,
+        answered: asyncio.Future[BaseException | None],
+        saved: asyncio.Future[None],
+    ) -> None:
         del self._reserved[fresh.ticket]
         error = saved.exception()
-        if error is not None:
+        if error is None:
+            self.ledger.put(fresh)
+            # Who registered it may have found it at the broker, before its owner had spoken up.
+            self.monitor.watch_ownership((fresh.ticket,))
+            self.ledger.note(fresh.registered_at, fresh.ticket, "registered")
+        else:
             self.ledger.release(fresh.ticket)
             self.log.error("not_persisted", ticket=fresh.ticket, reason=str(error))
-            return
-        self.ledger.put(fresh)
-        self.ledger.note(fresh.registered_at, fresh.ticket, "registered")
+        if not answered.done():
+            answered.set_result(error)
 
     async def _initialise_for_good(self) -> None:
         for attempt in range(1, INIT_ATTEMPTS_MAX + 1):
@@ -403,7 +428,7 @@ class Engine:
     ) -> None:
         known = {row.ticket for row in stored}
         strangers = [ticket for ticket in positions or () if ticket not in known]
-        owned = await self._owners(strangers)
+        owned = await self.owners(strangers)
         done = recover(stored, positions, owned, self.now())
         if done.changed:
             await self.store.save(done.changed)
@@ -411,7 +436,8 @@ class Engine:
             self.ledger.put(registration)
         for ticket in done.adopted:
             self.ledger.note(self.now(), ticket, "adopted", "open at the broker, nobody's yet")
-        self.monitor.watch_ownership(done.adopted)
+        # Also what was restored: it may have been adopted shortly before the restart.
+        self.monitor.watch_ownership(row.ticket for row in done.registrations if row.active)
         self._recovered = positions is not None or self.broker is None
         self._unowned = done.unowned
         self.log.info(
@@ -422,20 +448,6 @@ class Engine:
             unowned=len(done.unowned),
             from_broker=positions is not None,
         )
-
-    async def _owners(self, tickets: list[int]) -> dict[int, bool | None]:
-        """Who of them another manager owns. Without a registry there is no other manager."""
-        registry = self.registry
-        if registry is None:
-            return {}
-        at_once = asyncio.Semaphore(REGISTRY_AT_ONCE_MAX)
-
-        async def ask(ticket: int) -> bool | None:
-            async with at_once:
-                return await registry.is_owned_elsewhere(ticket)
-
-        answers = await asyncio.gather(*(ask(ticket) for ticket in tickets))
-        return dict(zip(tickets, answers, strict=True))
 
     def _backoff_s(self, attempt: int) -> float:
         ceiling = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**attempt)

@@ -21,7 +21,9 @@ CLOSED_KEPT_MAX = 10_000
 RESTARTS_MAX = 3
 RESTART_WINDOW_S = 3600.0
 OWNERSHIP_CYCLES = 5
-"""For how many cycles an adopted trade is watched for an owner that was only slow."""
+"""For how many cycles a trade is watched for an owner that was only slow."""
+REGISTRY_AT_ONCE_MAX = 16
+"""How many questions the registry is asked at once."""
 
 
 class Monitor:
@@ -41,7 +43,7 @@ class Monitor:
         self._monotonic = monotonic
         self._task: asyncio.Task[None] | None = None
         self._restarted_at: deque[float] = deque(maxlen=RESTARTS_MAX)
-        self._adopted: dict[int, int] = {}
+        self._watched: dict[int, int] = {}
 
     @property
     def active(self) -> bool:
@@ -60,8 +62,9 @@ class Monitor:
             await asyncio.gather(self._task, return_exceptions=True)
 
     def watch_ownership(self, tickets: Iterable[int]) -> None:
-        """Adopted trades whose owner may yet appear."""
-        self._adopted.update(dict.fromkeys(tickets, OWNERSHIP_CYCLES))
+        """Trades whose owner may yet appear; without a registry there is no other."""
+        if self._engine.registry is not None:
+            self._watched.update(dict.fromkeys(tickets, OWNERSHIP_CYCLES))
 
     async def cycle(self) -> None:
         """One look at everything. Raises nothing for a broker or store that fails."""
@@ -117,18 +120,29 @@ class Monitor:
                 await engine.move(current, State.CLOSED, "the position is closed at the broker")
 
     async def _release_what_is_owned(self) -> None:
-        """Gives up adopted trades that the Universal Manager turned out to own, unless DTMS is
-        defending them: then its claim goes first."""
+        """Gives up trades that the Universal Manager turned out to own, unless DTMS is defending
+        them: then its claim goes first. A registry that is silent is asked in the next cycle."""
+        waiting = tuple(self._watched)
+        for first in range(0, len(waiting), REGISTRY_AT_ONCE_MAX):
+            owners = await self._engine.owners(waiting[first : first + REGISTRY_AT_ONCE_MAX])
+            for ticket, is_owned in owners.items():
+                await self._note_owner(ticket, is_owned)
+            if all(is_owned is None for is_owned in owners.values()):
+                return
+
+    async def _note_owner(self, ticket: int, is_owned: bool | None) -> None:
         engine = self._engine
-        for ticket, left in list(self._adopted.items()):
-            current = engine.ledger.get(ticket)
-            if engine.registry is None or current is None or not left or not current.active:
-                del self._adopted[ticket]
-                continue
-            self._adopted[ticket] = left - 1
-            defending = current.state in {State.WARNING_L2, State.HEDGED}
-            if not defending and await engine.registry.is_owned_elsewhere(ticket):
-                await engine.move(current, State.CLOSED, "another manager owns it")
+        current = engine.ledger.get(ticket)
+        if current is None or not current.active:
+            del self._watched[ticket]
+            return
+        if is_owned is None:
+            return
+        if is_owned and current.state not in {State.WARNING_L2, State.HEDGED}:
+            await engine.move(current, State.CLOSED, "another manager owns it")
+        self._watched[ticket] -= 1
+        if self._watched[ticket] <= 0:
+            del self._watched[ticket]
 
     async def _clean_up(self) -> None:
         engine = self._engine

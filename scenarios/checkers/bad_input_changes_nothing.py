@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scenarios.evidence.actors import SERVER, told
+from scenarios.evidence.actors import SERVER, ended_by_lab, told
 from scenarios.evidence.final import Final
 from scenarios.evidence.reading import integer, items
 from scenarios.evidence.reports import reports
@@ -57,11 +57,8 @@ def _changed(calls: tuple[Call, ...], final: Final) -> Iterator[Verdict]:
 
 def _ended_server(history: History, calls: tuple[Call, ...]) -> Iterator[Verdict]:
     """The server ended by itself while bad input was about."""
-    told_to = [op.index for f in ("kill", "stop") for op in told(history, f, SERVER)]
-    starts = [op.index for op in told(history, "start", SERVER)]
     for op in told(history, "exited", SERVER):
-        since = max((index for index in starts if index < op.index), default=-1)
-        if any(since < index < op.index for index in told_to):
+        if ended_by_lab(history, op, SERVER):
             continue
         if before := [call for call in calls if call.invoke.index < op.index]:
             evidence = (*before[-1].indices, op.index)

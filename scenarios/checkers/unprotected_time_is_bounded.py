@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scenarios.evidence.actors import Restorations
-from scenarios.evidence.exchange import Exchange, deliveries
+from scenarios.evidence.exchange import Exchange
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import Position, executed, maybe_closed
 from scenarios.evidence.reading import mapping, seconds
-from scenarios.evidence.reports import Report, reports_by_ticket
+from scenarios.evidence.refusals import Refusals
+from scenarios.evidence.reports import Report
 from scenarios.history import History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
 
@@ -20,9 +21,9 @@ def unprotected_time_is_bounded(history: History) -> Verdict:
     fault, or of its execution if that came later.
 
     Registered is what was acknowledged, what the server answered with 200, heard or not, and what
-    a recovery took over. A trade that was refused, by the server or for its own data, is excepted;
-    one that was given up is not. Does not check: trades with a strategy, trades that somebody
-    closed, nor whether protection lasted."""
+    a recovery took over. A trade that was refused is excepted, by the server, for its own data, or
+    for want of a disk that works; one that was given up is not. Does not check: trades with a
+    strategy, trades that somebody closed, nor whether protection lasted."""
     closed = maybe_closed(history)
     positions = [p for t, p in executed(history).items() if t not in closed and p.strategy is None]
     if not positions:
@@ -31,24 +32,18 @@ def unprotected_time_is_bounded(history: History) -> Verdict:
     bound_s = seconds(mapping(history.header.get("bounds")).get("unprotected_s"))
     if healed is None or bound_s is None:
         return Unknown("the history does not say when faults were healed, or what the bound is")
-    tries: dict[int, list[Exchange]] = {}
-    seen = deliveries(history, "enable", "lookup")
-    for exchange in seen:
-        if exchange.ticket is not None:
-            tries.setdefault(exchange.ticket, []).append(exchange)
-    told, final = reports_by_ticket(history), Final.of(history)
+    refusals, final = Refusals.of(history), Final.of(history)
     restorations = Restorations.of(history)
-    proxied = {exchange.service for exchange in seen}
     return conclude(
         _judge(
             _Exposure(
                 position,
                 since_us=max(position.op.time_us, healed.time_us),
-                told=told.get(position.ticket, []),
-                tries=tries.get(position.ticket, []),
+                told=refusals.told.get(position.ticket, ()),
+                tries=refusals.tries.get(position.ticket, ()),
                 final=final,
                 restored_us=restorations.first_after(position),
-                proxied=proxied,
+                refused=refusals.only(position.ticket),
             ),
             bound_s,
         )
@@ -62,11 +57,11 @@ class _Exposure:
 
     position: Position
     since_us: int
-    told: list[Report]
-    tries: list[Exchange]
+    told: Sequence[Report]
+    tries: Sequence[Exchange]
     final: Final
     restored_us: int | None
-    proxied: set[str]
+    refused: bool
 
     def protected_us(self) -> int | None:
         """The earliest moment (us) at which the trade may be taken for registered."""
@@ -93,20 +88,6 @@ class _Exposure:
         if server is not None and server.registered:
             return True
         return present and exchange.maybe_carried_out
-
-    @property
-    def refused(self) -> bool:
-        """Whether every call about it ended in a refusal that was one."""
-        return bool(self.told) and all(map(self._is_refusal, self.told))
-
-    def _is_refusal(self, report: Report) -> bool:
-        if report.ended != "fail":
-            return False
-        if report.conflict or report.terms is None or not report.terms.possible:
-            return True
-        if report.service not in self.proxied:
-            return report.reason.lower().startswith("rejected")
-        return any(e.refused and e.service == report.service for e in self.tries)
 
     @property
     def indices(self) -> tuple[int, ...]:

@@ -53,6 +53,13 @@ class Restorations:
         last = max((op.index for op in (*self.readies, *self.starts)), default=-1)
         return last > position.op.index
 
+    def due_since(self, op: Op) -> bool:
+        """Whether a recovery that began after `op` must have taken its news into account."""
+        if not self.broker or self.unfinished:
+            return False
+        since = next((start.index for start in self.starts if start.index > op.index), None)
+        return since is not None and any(ready.index > since for ready in self.readies)
+
     def first_after(self, position: Position) -> int | None:
         """When (us) the first recovery that may have found the position was over."""
         if not self.broker:
@@ -65,7 +72,8 @@ def _unfinished(history: History) -> bool:
     the server, went away, or was told to misbehave."""
     first = min((op.index for op in told(history, "start", SERVER)), default=None)
     for asked in ASKED_AT_RECOVERY:
-        late = [op for op in told(history, "start", asked) if first is None or op.index > first]
+        came_up = told(history, "ready", asked) or told(history, "start", asked)
+        late = [op for op in came_up if first is None or op.index > first]
         if late or told(history, "exited", asked) or told(history, "pause", asked):
             return True
     inflicted = (op.get("fault") for op in history.notes("inflict", "nemesis"))
@@ -104,22 +112,33 @@ def _stretches(begins: tuple[Op, ...], ends: tuple[Op, ...]) -> Iterator[Down]:
         yield Down(begin, next((end for end in ends if end.index > begin.index), None))
 
 
+KILLED = -9
+"""The exit status of a process that was killed, by itself or another."""
 CRASHES = frozenset({"crash-at", "server-fault"})
-"""Faults by which an actor may end with nobody killing it."""
+"""Faults by which an actor may kill itself."""
+KEEP_FROM_STARTING = frozenset({"disk-trouble", "server-fault"})
+"""Faults over which an actor may give up before it is ready."""
 
 
 def ended_by_lab(history: History, exited: Op, actor: str) -> bool:
     """Whether the actor's end is the lab's doing: it was killed or stopped since it was started, or
-    a fault that makes it crash had been inflicted."""
+    a fault had been inflicted that ends an actor in this way."""
     starts = (op.index for op in told(history, "start", actor) if op.index < exited.index)
     since = max(starts, default=-1)
-    ends = (*told(history, "kill", actor), *told(history, "stop", actor))
-    if any(since < op.index < exited.index for op in ends):
+
+    def happened(f: str) -> bool:
+        return any(since < op.index < exited.index for op in told(history, f, actor))
+
+    if happened("kill") or happened("stop"):
         return True
-    return any(
-        op.index < exited.index and op.get("actor") == actor and op.get("fault") in CRASHES
+    suffered = {
+        op.get("fault")
         for op in history.notes("inflict", "nemesis")
-    )
+        if op.index < exited.index and op.get("actor") == actor
+    }
+    if exited.get("exit_status") in (None, KILLED):
+        return bool(suffered & CRASHES)
+    return not happened("ready") and bool(suffered & KEEP_FROM_STARTING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,15 @@ from scenarios.history import Call, History, Op
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A position opened at the broker: money at risk from `op` on."""
+    """A position opened at the broker: money at risk from `op` on. `terms` are those of `changed`,
+    the last that the broker did with it; `former` those that it had before."""
 
     ticket: int
     op: Op
     terms: Terms | None
     strategy: str | None
+    changed: Op
+    former: tuple[Terms, ...] = ()
 
 
 @once_per_history
@@ -28,10 +31,15 @@ def executed(history: History) -> Mapping[int, Position]:
     positions: dict[int, Position] = {}
     for op in history.notes("execute", "broker"):
         if (ticket := op.ticket) is not None:
-            opened = positions[ticket].op if ticket in positions else op
+            known = positions.get(ticket)
+            opened, former = (op, ()) if known is None else (known.op, _all_terms(known))
             strategy = text(op.get("strategy_type")) or None
-            positions[ticket] = Position(ticket, opened, Terms.of(op.value), strategy)
+            positions[ticket] = Position(ticket, opened, Terms.of(op.value), strategy, op, former)
     return positions
+
+
+def _all_terms(position: Position) -> tuple[Terms, ...]:
+    return position.former if position.terms is None else (*position.former, position.terms)
 
 
 @once_per_history

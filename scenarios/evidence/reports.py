@@ -74,8 +74,7 @@ def reports_by_ticket(history: History) -> Mapping[int, list[Report]]:
     return grouped
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(msgspec.Struct, frozen=True):
     """An alert or a logged event."""
 
     level: str

@@ -65,6 +65,7 @@ def play_batch(seedlings: Sequence[Seedling]) -> BatchResult:
     result = BatchResult()
     began = time.process_time()
     for seedling in seedlings:
+        gc.collect()  # what the one before left behind, while it is still in the caches
         try:
             outcome = judged(plan_of(seedling))
         except (EnvironmentFailed, NotOffered, SimulationError) as error:

@@ -15,7 +15,7 @@ from random import Random
 
 from chaos.notation import encode_schedule
 from scenarios.exploration.seedling import Seedling, plan_of
-from simulator.deterministic.schedule import KINDS
+from simulator.deterministic.schedule import KINDS, Kind
 
 WAITING_MAX = 4_096
 """How many plans may wait to be gone on from; the oldest are forgotten."""
@@ -86,7 +86,11 @@ def _fresh(turns: Sequence[Seedling], seed: int) -> Iterator[Seedling]:
     number = seed
     for kind in cycle(KINDS):
         for seedling in turns:
-            random = Random(number)
-            swarm = seedling.swarm and random.random() >= PLAIN_SHARE
-            yield replace(seedling, seed=number, schedule=kind, swarm=swarm)
+            yield sown(seedling, number, kind)
             number += 1
+
+
+def sown(seedling: Seedling, seed: int, kind: Kind) -> Seedling:
+    """The seedling with a seed, which decides whether it keeps its swarm, if it has one."""
+    swarm = seedling.swarm and Random(seed).random() >= PLAIN_SHARE
+    return replace(seedling, seed=seed, schedule=kind, swarm=swarm)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TextIO
 
 import msgspec
@@ -10,6 +11,8 @@ from core.alerts import Alert
 from core.events import Level
 
 EVENTS_MAX = 10_000
+TOLD_LEVELS = frozenset(level.name for level in Level if level >= Level.WARNING)
+KEPT = ("level", "event", "ticket", "reason")
 
 
 class Notebook:
@@ -28,8 +31,10 @@ class Notebook:
 
     def write(self, line: str) -> int:
         """An event was logged."""
-        event = msgspec.json.decode(line)
-        if Level[event["level"]] >= Level.WARNING and len(self.events) < EVENTS_MAX:
-            kept = ("level", "event", "ticket", "reason")
-            self.events.append({name: event.get(name) for name in kept})
+        self.take(msgspec.json.decode(line))
         return len(line) if self._mirror is None else self._mirror.write(line)
+
+    def take(self, event: Mapping[str, object]) -> None:
+        """An event was logged, and is told as it is."""
+        if event["level"] in TOLD_LEVELS and len(self.events) < EVENTS_MAX:
+            self.events.append({name: event.get(name) for name in KEPT})

@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 from collections.abc import Mapping
+from concurrent.futures import Future
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +24,7 @@ from core.bridge import Accepted, Bridge
 from core.errors import OutboxFailed, RegistrationError, TradeRefused
 from core.outcome import Outcome, Rejected
 from core.production import Core
-from core.recovery import recover
+from core.recovery import recover, recover_until_clear
 from core.settings import Policy, Settings
 from core.trade import normalise
 from scenarios.targets.answers import told
@@ -34,12 +35,19 @@ READ_BYTES_MAX = 4 * 1024 * 1024
 
 
 class Service:
-    """Answers requests; owns the bridge."""
+    """Answers requests with the bridge. `recovering` is what goes on until recovery is clear."""
 
-    def __init__(self, bridge: Bridge, notebook: Notebook, api_url: str) -> None:
+    def __init__(
+        self,
+        bridge: Bridge,
+        notebook: Notebook,
+        api_url: str,
+        recovering: Future[None] | None = None,
+    ) -> None:
         self._bridge = bridge
         self._notebook = notebook
         self._api_url = api_url
+        self._recovering = recovering
         self._level: dict[str, int] = {}
 
     async def answer(self, request: Mapping[str, object]) -> dict[str, object]:
@@ -50,14 +58,22 @@ class Service:
                     self._level = await self._count()
                 return await self._register(request)
             case "settle":
-                timeout_s = float(str(request["timeout_s"]))
-                settled = self._bridge.call(self._bridge.core.settle(timeout_s))
-                pending = await asyncio.wrap_future(settled)
-                return {"pending": [intent.ticket for intent in pending]}
+                return await self._settle(float(str(request["timeout_s"])))
             case "audit":
                 return await self._audit()
             case op:
                 return {"detail": f"there is no operation {op!r}"}
+
+    async def _settle(self, timeout_s: float) -> dict[str, object]:
+        """Waits until the recovery is clear and nothing is pending."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
+        if self._recovering is not None:
+            await asyncio.wait([asyncio.wrap_future(self._recovering)], timeout=timeout_s)
+        left_s = max(0.0, deadline - loop.time())
+        settled = self._bridge.call(self._bridge.core.settle(left_s))
+        pending = await asyncio.wrap_future(settled)
+        return {"pending": [intent.ticket for intent in pending]}
 
     async def _register(self, request: Mapping[str, object]) -> dict[str, object]:
         trade = request["trade"]
@@ -199,15 +215,25 @@ def main() -> int:
     )
     helper.install(flags.api_url, bridge)
     os.environ["DTMS_API_HOST"], os.environ["DTMS_API_PORT"] = settings.host, str(settings.port)
-    if flags.broker_url:
-        # Whatever was executed before a crash, and not yet accepted, is found here.
-        positions = PositionsClient(over_http(flags.broker_url))
-        bridge.call(recover(bridge.core, positions)).result()
+    recovering = _recover(bridge, flags.broker_url, universal) if flags.broker_url else None
     try:
-        asyncio.run(serve(Service(bridge, notebook, flags.api_url)))
+        asyncio.run(serve(Service(bridge, notebook, flags.api_url, recovering)))
     finally:
+        if recovering is not None:
+            recovering.cancel()
         bridge.close()
     return 0
+
+
+def _recover(
+    bridge: Bridge, broker_url: str, universal: UniversalManagerClient | None
+) -> Future[None]:
+    """Finds what was executed before a crash and not yet accepted: one round now, more of them
+    until nothing is unclear."""
+    core, positions = bridge.core, PositionsClient(over_http(broker_url))
+    so_far = bridge.call(recover(core, positions, universal)).result()
+    every_s = core.policy.resume_interval_s
+    return bridge.call(recover_until_clear(core, positions, universal, so_far, every_s=every_s))
 
 
 def arguments() -> argparse.Namespace:

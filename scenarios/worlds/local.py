@@ -42,11 +42,10 @@ from scenarios.targets.spec import (
     ServerTarget,
     SimulatedServer,
 )
+from scenarios.worlds.control_planes import BrokerControl, ManagersControl
 from scenarios.worlds.local_capabilities import (
-    LocalBroker,
     LocalDisks,
     LocalInstances,
-    LocalManagers,
     LocalProcesses,
     LocalServer,
 )
@@ -57,7 +56,7 @@ from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
 READY_POLL_S = 0.03
 HTTP_S_MAX = 3.0
-INSIST_S_MAX = 10.0
+SECOND_S_MAX = 10.0
 
 
 class LocalWorld:
@@ -124,9 +123,9 @@ class LocalWorld:
         if self._server.has_lab:
             offered[Server] = LocalServer(self)
         if self._server.takes_broker and "broker" in self._scenario.needs:
-            offered[Broker] = LocalBroker(self)
+            offered[Broker] = BrokerControl(self)
         if "main-api" in self._scenario.needs:
-            offered[Managers] = LocalManagers(self)
+            offered[Managers] = ManagersControl(self)
         return offered
 
     def running(self, actor: str) -> bool:
@@ -160,7 +159,7 @@ class LocalWorld:
         self._processes[actor] = process
         await process.start()
         self._recorder.note("world", "start", {"actor": actor})
-        if actor == "dtms":
+        if actor not in self._scenario.services:
             self._watch(self._note_ready(process))
 
     async def until_ready(self, actor: str, timeout_s: float) -> bool:
@@ -196,17 +195,6 @@ class LocalWorld:
         except msgspec.DecodeError:
             return answer.status, None
 
-    async def insist(self, actor: str, method: str, path: str, body: bytes | None) -> None:
-        """A request that must be taken, by an actor that may still be starting.
-
-        Raises `EnvironmentFailed` after INSIST_S_MAX.
-        """
-        deadline = time.monotonic() + INSIST_S_MAX
-        while (answer := await self.http(actor, method, path, body)) is None or answer[0] >= 300:
-            if time.monotonic() > deadline:
-                raise EnvironmentFailed(f"{actor} did not take {method} {path}: {answer}")
-            await asyncio.sleep(READY_POLL_S)
-
     async def kill(self, actor: str) -> None:
         """kill -9. Nothing happens to an actor that is not running."""
         if self.running(actor):
@@ -216,6 +204,8 @@ class LocalWorld:
     async def stop(self, actor: str) -> None:
         """SIGTERM, and waits."""
         if self.running(actor):
+            if self._processes[actor].paused:
+                self.resume(actor)
             self._recorder.note("world", "stop", {"actor": actor})
             await self._processes[actor].stop()
 
@@ -236,7 +226,7 @@ class LocalWorld:
 
         async def end() -> None:
             # It is to end by itself, however slowly the machine starts it.
-            if not await process.ends(INSIST_S_MAX):
+            if not await process.ends(SECOND_S_MAX):
                 await self.kill(second)
 
         return once(end)
@@ -317,8 +307,8 @@ class LocalWorld:
 
     async def _note_ready(self, process: ActorProcess) -> None:
         while process.running:
-            if await self._is_ready("dtms"):
-                self._recorder.note("world", "ready", {"actor": "dtms"})
+            if await self._is_ready(process.actor):
+                self._recorder.note("world", "ready", {"actor": process.actor})
                 return
             await asyncio.sleep(READY_POLL_S)
 

@@ -84,22 +84,6 @@ class LocalInstances:
         return await self._world.start_second(actor)
 
 
-class LocalManagers:
-    """Capability `Managers`: the control plane of the simulated main API."""
-
-    def __init__(self, world: LocalWorld) -> None:
-        self._world = world
-
-    async def behave(self, mode: str) -> Undo:
-        """From now on the Universal Manager behaves so; undone, it accepts again."""
-        await self._tell(mode)
-        return once(lambda: self._tell("accept"))
-
-    async def _tell(self, mode: str) -> None:
-        body = msgspec.json.encode({"universal": mode})
-        await self._world.insist("main-api", "POST", "/_lab/behaviour", body)
-
-
 class LocalServer:
     """Capability `Server`: the control plane of the simulated DTMS API."""
 
@@ -123,28 +107,3 @@ class LocalServer:
             await self._world.http(actor, "DELETE", path)
 
         return once(heal)
-
-
-class LocalBroker:
-    """Capability `Broker`: the control plane of the simulated broker."""
-
-    def __init__(self, world: LocalWorld) -> None:
-        self._world = world
-
-    async def behave(self, mode: str, delay_s: float = 0.0) -> Undo:
-        """From now on the broker behaves so; undone, it answers well again."""
-        await self._tell({"mode": mode, "delay_s": delay_s})
-        return once(lambda: self._tell({"mode": "ok", "delay_s": 0.0}))
-
-    async def open_position(self, ticket: int, position: Mapping[str, object]) -> None:
-        """Opens or replaces a position."""
-        body = msgspec.json.encode(dict(position))
-        await self._world.http("broker", "PUT", f"/_lab/positions/{ticket}", body)
-
-    async def close_position(self, ticket: int) -> None:
-        """Closes a position."""
-        await self._world.http("broker", "DELETE", f"/_lab/positions/{ticket}")
-
-    async def _tell(self, behaviour: Mapping[str, object]) -> None:
-        body = msgspec.json.encode(dict(behaviour))
-        await self._world.insist("broker", "POST", "/_lab/behaviour", body)

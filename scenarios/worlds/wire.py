@@ -16,9 +16,9 @@ class WireTap:
         self._open: dict[int, tuple[Invocation, dict[str, object]]] = {}
 
     def on_request(self, exchange: Exchange) -> None:
-        request = exchange.request
-        about = _about(exchange)
-        value = {**about, "attempt": request.attempt, "payload": request.payload}
+        request, about = exchange.request, _about(exchange)
+        value = about.copy()
+        value["attempt"], value["payload"] = request.attempt, request.payload
         self._open[exchange.number] = self._recorder.invoke("wire", request.op, value), about
 
     def on_answer(self, exchange: Exchange, answer: Answer) -> None:

@@ -150,17 +150,37 @@ class File:
 
         Raises `OSError`; what it was to make durable is then as unsynced as before.
         """
+        ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def end(error: OSError | None) -> None:
+            if not ended.done():
+                if error is None:
+                    ended.set_result(None)
+                else:
+                    ended.set_exception(error)
+
+        self.sync_then(end)
+        await ended
+
+    def sync_then(self, done: Callable[[OSError | None], None]) -> None:
+        """What `sync` does, without a task: `done` is called at its end, with the error if any."""
         disk = self._disk
         if disk.alive():
             disk.reached("sync")
-        written, epoch = len(self.records), self._epoch
-        await asyncio.sleep(disk.sync_s + disk.slow_s)
+        after_s = disk.sync_s + disk.slow_s
+        loop = asyncio.get_running_loop()
+        loop.call_later(after_s, self._end_sync, len(self.records), self._epoch, done)
+
+    def _end_sync(self, written: int, epoch: int, done: Callable[[OSError | None], None]) -> None:
+        disk = self._disk
         if not disk.alive():
-            await asyncio.get_running_loop().create_future()
+            return
         if disk.fails or epoch != self._epoch:
-            raise _error(errno.EIO)
+            done(_error(errno.EIO))
+            return
         self.synced = max(self.synced, min(written, len(self.records)))
         disk.reached("synced")
+        done(None)
 
     def cut(self, length: int) -> None:
         """Forgets the records from `length` on, of those that are not synced.

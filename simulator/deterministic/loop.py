@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
 
+from simulator.deterministic.errand import Errand
 from simulator.deterministic.process import (
     NEUTRAL,
+    PAUSED,
     PROCESS,
     RUNNING,
     Life,
@@ -61,6 +63,8 @@ class Handle(msgspec.Struct, eq=False):
     callback: Callable[..., object]
     args: tuple[Any, ...]
     context: contextvars.Context
+    process: Process | None
+    """Whose it is."""
     _when: float = 0.0
     cancelled_: bool = False
 
@@ -76,32 +80,41 @@ class Handle(msgspec.Struct, eq=False):
         return self._when
 
 
+Place = tuple[int, int, Handle]
+"""The rank of a callback that is ready, and how many were ranked before it."""
+
+
 class SimTask(asyncio.Task[Any]):
-    """Hashed by the order of creation, so that sets of tasks are in the same order in every run."""
+    """Hashed in the order in which that is asked for, first when the task is made; so sets of
+    tasks are in the same order in every run."""
 
     __slots__ = ("_number", "process")
+    _loop: SimLoop
     _number: int
     process: Process | None
     """Whose it is; None for the lab's own."""
 
-    def __new__(cls, *_args: Any, loop: SimLoop, **_named: Any) -> SimTask:
-        task = super().__new__(cls)
-        loop._created += 1
-        task._number = loop._created
-        return task
-
     def __hash__(self) -> int:
-        return self._number
+        try:
+            return self._number
+        except AttributeError:
+            self._number = number = self._loop.number()
+            return number
 
 
 class SimFuture(asyncio.Future[Any]):
-    """Hashed by the order of creation."""
+    """Hashed in the order in which that is asked for."""
 
     __slots__ = ("_number",)
+    _loop: SimLoop
     _number: int
 
     def __hash__(self) -> int:
-        return self._number
+        try:
+            return self._number
+        except AttributeError:
+            self._number = number = self._loop.number()
+            return number
 
 
 class SimLoop(Sealed):
@@ -125,16 +138,20 @@ class SimLoop(Sealed):
         self._steps_max = steps_max
         self._time_s_max = time_s_max
         self._fifo: deque[Handle] = deque()
-        self._ranked: list[tuple[int, int, Handle]] = []
+        """What became ready; places are given only where there is more than one."""
+        self._ranked: list[Place] = []
         self._arrivals = 0
         self._counts: dict[str, int] = {}
         self._timers: list[tuple[float, int, Handle]] = []
         self._timers_set = 0
-        self._created = 0
+        self._numbers = 0
         self._tasks_of: dict[str, int] = {}
         self._made: list[weakref.ref[SimTask]] = []
         self._buried: dict[Process, tuple[SimTask, ...]] = {}
         self._left: list[SimTask] = []
+        self._errands: dict[Errand, Process | None] = {}
+        """Those that have not ended, those of dead processes included: they are not finalized
+        under the name of whoever runs then."""
         self._running = False
         self._stopping = False
         self._closed = False
@@ -178,10 +195,16 @@ class SimLoop(Sealed):
 
     def _turn(self) -> None:
         fifo, ranked, timers = self._fifo, self._ranked, self._timers
+        in_turn = self._schedule is None
         budget = self._steps_max
         while not self._stopping:
             if fifo:
-                handle = fifo.popleft()
+                # Where one alone is ready there is nothing to decide.
+                if in_turn or (len(fifo) == 1 and not ranked):
+                    place, handle = None, fifo.popleft()
+                else:
+                    self._rank()
+                    continue
             elif ranked:
                 place = heapq.heappop(ranked)
                 handle = place[2]
@@ -193,10 +216,10 @@ class SimLoop(Sealed):
                 raise Deadlock(f"{when} nothing is due, and these wait: {_who_waits(self)}")
             if handle.cancelled_:
                 continue
-            process = handle.context.get(PROCESS)
+            process = handle.process
             if process is not None and process.life is not RUNNING:
-                if process.life is Life.PAUSED:
-                    process.parked.append(handle if self._schedule is None else place)
+                if process.life is PAUSED:
+                    self._park(process, handle, place)
                 continue
             self.steps += 1
             if self.steps > budget:
@@ -209,12 +232,12 @@ class SimLoop(Sealed):
                 raise
             except BaseException as error:  # noqa: BLE001 - as every event loop does
                 self.call_exception_handler({"message": "callback failed", "exception": error})
-            if self._failure is not None:
-                raise self._failure
+        if self._failure is not None:
+            raise self._failure
 
     def _advance(self) -> None:
         """Time jumps to the next timer; all that is due then becomes ready."""
-        timers = self._timers
+        timers, fifo = self._timers, self._fifo
         when, _number, handle = heapq.heappop(timers)
         if handle.cancelled_:
             return
@@ -224,30 +247,42 @@ class SimLoop(Sealed):
             )
         if when > self._now_s:
             self._now_s = when
-        self._make_ready(handle)
+        fifo.append(handle)
         while timers and timers[0][0] <= when:
-            due = heapq.heappop(timers)[2]
-            if not due.cancelled_:
-                self._make_ready(due)
+            fifo.append(heapq.heappop(timers)[2])
 
-    def _make_ready(self, handle: Handle) -> None:
-        schedule = self._schedule
-        if schedule is None:
-            self._fifo.append(handle)
-            return
-        self._arrivals += 1
-        process = handle.context.get(PROCESS)
-        rank = self._arrivals
-        if process is not None:
-            name = process.name
-            nth = self._counts.get(name, 0)
-            self._counts[name] = nth + 1
-            rank += schedule.places(name, nth, handle.context)
-        heapq.heappush(self._ranked, (rank, self._arrivals, handle))
+    def _rank(self) -> None:
+        """Gives all that became ready their places, in the order in which it did."""
+        fifo, ranked, schedule, counts = self._fifo, self._ranked, self._schedule, self._counts
+        assert schedule is not None
+        while fifo:
+            handle = fifo.popleft()
+            if handle.cancelled_:
+                continue
+            self._arrivals = rank = arrival = self._arrivals + 1
+            process = handle.process
+            if process is not None:
+                name = process.name
+                nth = counts.get(name, 0)
+                counts[name] = nth + 1
+                rank += schedule.places(name, nth, handle.context)
+            heapq.heappush(ranked, (rank, arrival, handle))
+
+    def _park(self, process: Process, handle: Handle, place: Place | None) -> None:
+        if place is None:
+            self._arrivals += 1
+            place = (self._arrivals, self._arrivals, handle)
+        process.parked.append(place)
 
     def fail(self, failure: BaseException) -> None:
         """Ends the run with this."""
         self._failure = self._failure or failure
+        self._stopping = True
+
+    def number(self) -> int:
+        """Another one each time: what is hashed by it is in the same order in every run."""
+        self._numbers += 1
+        return self._numbers
 
     # Processes.
 
@@ -262,12 +297,13 @@ class SimLoop(Sealed):
             return
         process.life = Life.RUNNING
         # They came before everything that is ready now.
-        parked: list[Any] = process.parked.copy()
+        parked = cast(list[Place], process.parked.copy())
         process.parked.clear()
         if self._schedule is None:
-            self._fifo.extendleft(reversed(parked))
-        for place in parked if self._schedule is not None else ():
-            heapq.heappush(self._ranked, place)
+            self._fifo.extendleft(handle for _rank, _arrival, handle in reversed(parked))
+        else:
+            for place in parked:
+                heapq.heappush(self._ranked, place)
 
     def spawn(self, process: Process, main: Coroutine[Any, Any, Any]) -> SimTask:
         """Starts a task that belongs to the process, as will whatever it starts."""
@@ -299,12 +335,37 @@ class SimLoop(Sealed):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> Handle:
-        handle = Handle(callback, args, contextvars.copy_context() if context is None else context)
-        if self._schedule is None:
-            self._fifo.append(handle)
+        if context is None:
+            context, process = contextvars.copy_context(), PROCESS.get()
         else:
-            self._make_ready(handle)
+            process = context.get(PROCESS)
+        handle = Handle(callback, args, context, process)
+        self._fifo.append(handle)
         return handle
+
+    def call_next(self, process: Process, callback: Callable[..., object], *args: Any) -> None:
+        """`call_soon` in a process, as the last thing that a callback does: where nothing else is
+        ready, it would run next whatever the schedule says, and so it runs at once."""
+        context = process.context.copy()
+        if self._fifo or self._ranked or process.life is not RUNNING:
+            self.call_soon(callback, *args, context=context)
+        else:
+            context.run(callback, *args)
+
+    def run_errand(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Begins it here and now, in the process whose code runs, as the last thing that a callback
+        in a context of its own does; a schedule takes it for a task."""
+        process = PROCESS.get()
+        if self._schedule is not None and self._schedule.by_task:
+            TASK.set(self._number_task(process))
+        errand = Errand(coroutine, self._errands.pop)
+        self._errands[errand] = process
+        errand()
+
+    def _number_task(self, process: Process | None) -> int:
+        owner = "" if process is None else process.name
+        number = self._tasks_of[owner] = self._tasks_of.get(owner, 0) + 1
+        return number
 
     call_soon_threadsafe = call_soon  # type: ignore[assignment] # there is but one thread
 
@@ -317,8 +378,11 @@ class SimLoop(Sealed):
     ) -> Handle:
         # What `call_at` does, written out: nothing is called more often.
         when = self._now_s + delay
-        context = contextvars.copy_context() if context is None else context
-        handle = Handle(callback, args, context, when)
+        if context is None:
+            context, process = contextvars.copy_context(), PROCESS.get()
+        else:
+            process = context.get(PROCESS)
+        handle = Handle(callback, args, context, process, when)
         self._timers_set += 1
         heapq.heappush(self._timers, (when, self._timers_set, handle))
         return handle
@@ -330,17 +394,17 @@ class SimLoop(Sealed):
         *args: Any,
         context: contextvars.Context | None = None,
     ) -> Handle:
-        context = contextvars.copy_context() if context is None else context
-        handle = Handle(callback, args, context, when)
+        if context is None:
+            context, process = contextvars.copy_context(), PROCESS.get()
+        else:
+            process = context.get(PROCESS)
+        handle = Handle(callback, args, context, process, when)
         self._timers_set += 1
         heapq.heappush(self._timers, (when, self._timers_set, handle))
         return handle
 
     def create_future(self) -> SimFuture:
-        future = SimFuture(loop=self)
-        self._created += 1
-        future._number = self._created
-        return future
+        return SimFuture(loop=self)
 
     def create_task(  # type: ignore[override]
         self,
@@ -355,9 +419,7 @@ class SimLoop(Sealed):
         process = PROCESS.get() if context is None else context.get(PROCESS)
         if self._schedule is not None and self._schedule.by_task:
             context = contextvars.copy_context() if context is None else context
-            owner = "" if process is None else process.name
-            number = self._tasks_of[owner] = self._tasks_of.get(owner, 0) + 1
-            context.run(TASK.set, number)
+            context.run(TASK.set, self._number_task(process))
         if name is None:
             # Named by its owner: left to itself asyncio counts names over all loops.
             name = "lab" if process is None else process.name
@@ -412,13 +474,15 @@ class SimLoop(Sealed):
         for task in tasks:
             if task.process is not None:
                 task.process.life = Life.DEAD
+        for process in self._errands.values():
+            if process is not None:
+                process.life = Life.DEAD
         for task in tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
-            coroutine = cast(Coroutine[Any, Any, Any], task.get_coro())
-            context = NEUTRAL if task.process is None else task.process.context
-            # The dead may not complain.
-            with contextlib.suppress(Exception, ProcessKilled, asyncio.CancelledError):
-                context.copy().run(coroutine.close)
+            _close(cast(Coroutine[Any, Any, Any], task.get_coro()), task.process)
+        for errand, process in self._errands.items():
+            _close(errand.coroutine, process)
+        self._errands.clear()
         self._fifo.clear()
         self._ranked.clear()
         self._timers.clear()
@@ -476,6 +540,21 @@ class SimLoop(Sealed):
 
     def remove_signal_handler(self, *_args: Any) -> bool:
         return False
+
+
+def running_loop() -> SimLoop:
+    """The loop of the simulation that runs in this thread."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, SimLoop)
+    return loop
+
+
+def _close(coroutine: Coroutine[Any, Any, Any], process: Process | None) -> None:
+    """Ends it under the name of its process."""
+    context = NEUTRAL if process is None else process.context
+    # The dead may not complain.
+    with contextlib.suppress(Exception, ProcessKilled, asyncio.CancelledError):
+        context.copy().run(coroutine.close)
 
 
 def _who_waits(loop: SimLoop) -> str:

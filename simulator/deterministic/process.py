@@ -20,7 +20,7 @@ class Life(Enum):
     DEAD = "dead"
 
 
-RUNNING, DEAD = Life.RUNNING, Life.DEAD
+RUNNING, PAUSED, DEAD = Life.RUNNING, Life.PAUSED, Life.DEAD
 """Reading a member from its class costs as much as what is done with it, and is done everywhere."""
 
 

@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import PurePath
 
 import msgspec
@@ -29,6 +30,9 @@ class Save(msgspec.Struct, frozen=True):
     gone: tuple[int, ...]
 
 
+Waiting = tuple[Save, asyncio.Future[None]]
+
+
 class DiskStore:
     """Open with `open`, in the event loop that will use it. `die` is what crash faults do."""
 
@@ -42,9 +46,11 @@ class DiskStore:
         self._now = now
         self._die = die
         self._name = name
-        self._waiting: deque[tuple[Save, asyncio.Future[None]]] = deque()
-        self._idle: asyncio.Future[None] | None = None
-        self._writer: asyncio.Task[None] | None = None
+        self._waiting: deque[Waiting] = deque()
+        self._file: File | None = None
+        self._committing = False
+        self._ended: asyncio.Future[None] | None = None
+        """For whoever waits, when closing, until nothing is left to commit."""
         self._closing = False
         self._locked = self._full = self._read_only = False
 
@@ -60,13 +66,14 @@ class DiskStore:
             except Corrupt:
                 self.set_aside = self._set_aside()
                 file, records = self._disk.file(self._name), ()
-            await _commit(file, ())
+            await _write_schema(file)
         except OSError as error:
             raise StoreFailed(f"{self._name} cannot be opened: {error.strerror}") from error
         self._closing = False
         self._full = self._read_only = False
         self.writable = True
-        self._writer = asyncio.get_running_loop().create_task(self._write(file))
+        self._committing = False
+        self._file = file
         return _folded(records)
 
     def save(self, rows: Sequence[Registration], gone: Sequence[int] = ()) -> asyncio.Future[None]:
@@ -75,13 +82,16 @@ class DiskStore:
         Fails with `StoreFailed`; then nothing was stored.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._writer is None or self._closing:
+        if self._file is None or self._closing:
             done.set_exception(StoreFailed("the store is closed"))
         elif len(self._waiting) >= QUEUE_MAX:
             done.set_exception(StoreFailed(f"{QUEUE_MAX} commits wait already"))
         else:
             self._waiting.append((Save(tuple(rows), tuple(gone)), done))
-            self._wake()
+            if not self._committing:
+                # Not at once: what comes at the same moment shares the commit.
+                self._committing = True
+                asyncio.get_running_loop().call_soon(self._commit)
         return done
 
     async def probe(self) -> bool:
@@ -94,12 +104,12 @@ class DiskStore:
 
     async def close(self) -> None:
         """Commits all that waits, and lets the file go."""
-        writer = self._writer
-        if writer is not None:
+        if self._file is not None:
             self._closing = True
-            self._wake()
-            await writer
-            self._writer = None
+            if self._committing:
+                self._ended = asyncio.get_running_loop().create_future()
+                await self._ended
+            self._file = None
         self._locked = False
 
     def lock(self, held: bool) -> None:
@@ -114,48 +124,69 @@ class DiskStore:
         """Every write is refused, as on a disk mounted read-only, or accepted again."""
         self._read_only = read_only
 
-    def _wake(self) -> None:
-        idle = self._idle
-        if idle is not None and not idle.done():
-            idle.set_result(None)
-
-    async def _write(self, file: File) -> None:
+    def _commit(self) -> None:
         """One commit after the other; what comes during one shares the next."""
-        loop, waiting = asyncio.get_running_loop(), self._waiting
-        while waiting or not self._closing:
-            if not waiting:
-                self._idle = loop.create_future()
-                await self._idle
-                self._idle = None
-                continue
-            batch = [waiting.popleft() for _ in range(min(BATCH_MAX, len(waiting)))]
-            error = await self._attempt(file, tuple(save for save, _done in batch))
-            self.writable = error is None
-            for _save, done in batch:
-                if done.done():
-                    continue
-                if error is None:
-                    done.set_result(None)
-                else:
-                    done.set_exception(error)
+        waiting = self._waiting
+        if not waiting:
+            self._committing = False
+            if self._ended is not None:
+                self._ended.set_result(None)
+                self._ended = None
+            return
+        batch = [waiting.popleft() for _ in range(min(BATCH_MAX, len(waiting)))]
+        if self.faults.slow_s:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self.faults.slow_s, self._wait_for_lock, batch)
+        else:
+            self._wait_for_lock(batch)
 
-    async def _attempt(self, file: File, saves: tuple[Save, ...]) -> StoreFailed | None:
-        faults = self.faults
-        writes = any(save.rows for save in saves)
-        if faults.slow_s:
-            await asyncio.sleep(faults.slow_s)
-        if self._locked and not faults.fails:
-            await asyncio.sleep(BUSY_MS / 1000)
+    def _wait_for_lock(self, batch: list[Waiting]) -> None:
+        if self._locked and not self.faults.fails:
+            asyncio.get_running_loop().call_later(BUSY_MS / 1000, self._attempt, batch)
+        else:
+            self._attempt(batch)
+
+    def _attempt(self, batch: list[Waiting]) -> None:
         refusal = self._refusal()
         if refusal:
-            return StoreFailed(refusal)
-        faults.crash_before = await self._count_down(faults.crash_before, writes)
-        try:
-            await _commit(file, saves)
-        except OSError as error:
-            return StoreFailed(error.strerror)
-        faults.crash_after = await self._count_down(faults.crash_after, writes)
-        return None
+            self._tell(batch, StoreFailed(refusal))
+            return
+        faults, saves = self.faults, tuple(save for save, _done in batch)
+        if faults.crash_before is not None and _writes(saves):
+            faults.crash_before = left = faults.crash_before - 1
+            if left <= 0:
+                self._die()
+                return  # Until the process is taken away it does nothing.
+        assert self._file is not None
+        self._make_durable(self._file, saves, partial(self._committed, batch, saves))
+
+    def _make_durable(
+        self, file: File, saves: tuple[Save, ...], done: Callable[[OSError | None], None]
+    ) -> None:
+        """`done` is told when it is durable, or why it is not."""
+        _durably(file, saves, done)
+
+    def _committed(
+        self, batch: list[Waiting], saves: tuple[Save, ...], error: OSError | None
+    ) -> None:
+        faults = self.faults
+        if error is None and faults.crash_after is not None and _writes(saves):
+            faults.crash_after = left = faults.crash_after - 1
+            if left <= 0:
+                self._die()
+                return
+        self._tell(batch, None if error is None else StoreFailed(error.strerror))
+
+    def _tell(self, batch: list[Waiting], error: StoreFailed | None) -> None:
+        self.writable = error is None
+        for _save, done in batch:
+            if done.done():
+                continue
+            if error is None:
+                done.set_result(None)
+            else:
+                done.set_exception(error)
+        self._commit()
 
     def _refusal(self) -> str:
         """Why a commit fails before it reaches the disk, in SQLite's words; empty for none."""
@@ -167,31 +198,47 @@ class DiskStore:
             return "attempt to write a readonly database"
         return "database or disk is full" if self._full else ""
 
-    async def _count_down(self, left: int | None, counts: bool) -> int | None:
-        """One commit nearer to the planned crash; at none left, the process dies."""
-        if left is None or not counts:
-            return left
-        if left <= 1:
-            self._die()
-            # Until the process is taken away it does nothing.
-            await asyncio.get_running_loop().create_future()
-        return left - 1
-
     def _set_aside(self) -> PurePath:
         aside = f"{self._name}.corrupt-{self._now():%Y%m%dT%H%M%S.%fZ}"
         self._disk.move(self._name, aside)
         return PurePath(aside)
 
 
-async def _commit(file: File, saves: tuple[Save, ...]) -> None:
-    """Durable, or as if it had never been. Raises `OSError`."""
+async def _write_schema(file: File) -> None:
+    """Raises `OSError`."""
+    written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def done(error: OSError | None) -> None:
+        if error is None:
+            written.set_result(None)
+        else:
+            written.set_exception(error)
+
+    _durably(file, (), done)
+    await written
+
+
+def _durably(file: File, saves: tuple[Save, ...], done: Callable[[OSError | None], None]) -> None:
+    """Durable, or as if it had never been."""
     length = len(file.records)
     try:
         file.append(saves)
-        await file.sync()
-    except OSError:
+    except OSError as error:
         file.cut(length)
-        raise
+        done(error)
+        return
+
+    def synced(error: OSError | None) -> None:
+        if error is not None:
+            file.cut(length)
+        done(error)
+
+    file.sync_then(synced)
+
+
+def _writes(saves: tuple[Save, ...]) -> bool:
+    """Whether it counts for a planned crash."""
+    return any(save.rows for save in saves)
 
 
 def _folded(records: Sequence[object]) -> tuple[Registration, ...]:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from chaos.answer import HttpAnswer
 from chaos.choice import Draw, benign, seeded
@@ -92,7 +93,7 @@ def test_a_fault_for_one_attempt_passes_the_others(request: RequestView, draw: D
 @settings(max_examples=10)
 @given(draws)
 def test_two_kinds_of_fault_decide_about_a_request_independently(draw: Draw) -> None:
-    tickets = [replace(REQUEST, ticket=n) for n in range(200)]
+    tickets = [structs.replace(REQUEST, ticket=n) for n in range(200)]
     lost = [DropAnswer(LINK, probability=0.5).decide(r, 0, draw) != PASS for r in tickets]
     doubled = [DuplicateRequest(LINK, probability=0.5).decide(r, 0, draw) != PASS for r in tickets]
     assert lost != doubled
@@ -113,7 +114,7 @@ def test_a_duplicated_request_is_forwarded_twice() -> None:
 def test_the_first_attempt_is_delayed_by_default() -> None:
     fault = DelayAttempt(LINK, delay_s=0.5)
     assert fault.decide(REQUEST, 0, benign) == Forward(delay_s=0.5)
-    assert fault.decide(replace(REQUEST, attempt=1), 0, benign) == PASS
+    assert fault.decide(structs.replace(REQUEST, attempt=1), 0, benign) == PASS
 
 
 def test_an_answer_can_be_delayed_instead_of_the_request() -> None:

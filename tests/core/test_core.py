@@ -12,7 +12,6 @@ from core.outcome import Closed, Conflict, Pending, Registered, Rejected
 from core.ownership import offer
 from core.port import Answer
 from core.production import SystemClock
-from core.recovery import recover
 from core.registrar import Limits
 from core.resumption import Spacing, Window
 from core.retry import RetryPolicy
@@ -229,6 +228,62 @@ async def test_a_manager_that_surely_does_not_manage_is_fallen_back_from(
     assert (api.count("enable") == 1) is falls_back
 
 
+async def test_what_fell_back_is_not_offered_again_after_a_crash(make_core, api, strategic) -> None:
+    api.enables = [LOST]
+    api.lookups = [LOST]
+    async with make_core(universal_manager=Manager(False)) as first:
+        assert isinstance(await first.register(strategic, Limits(retries=0)), Pending)
+    willing = Manager(True)
+    async with make_core(BRISK, universal_manager=willing) as second:
+        assert isinstance(await second.register(strategic, Limits(retries=0)), Pending)
+    assert willing.offered == 0
+
+
+@pytest.mark.parametrize("answer", [REFUSED, False])
+async def test_a_refusal_of_what_was_taken_before_a_crash_makes_no_second_manager(
+    make_core, api, strategic, answer
+) -> None:
+    """The manager took it, and the core died before it could write that down."""
+    async with make_core(universal_manager=Manager(LOST, LOST)) as first:
+        await first.accept(strategic)
+    async with make_core(BRISK, universal_manager=Manager(answer, owns=True)) as second:
+        assert await second.settle(20) == ()
+        assert second.outcomes() == {1001: "REGISTERED"}
+    assert api.count("enable") == 0
+
+
+@pytest.mark.parametrize("answer", [REFUSED, False])
+async def test_a_refusal_of_what_was_offered_before_is_asked_about(
+    make_core, api, strategic, answer
+) -> None:
+    manager = Manager(True)
+    async with make_core(BRISK, universal_manager=manager) as core:
+        await core.register(strategic)
+        manager.answer, manager.owned = answer, LOST
+        assert isinstance(await core.accept(strategic), asyncio.Future)
+        await asyncio.sleep(0.05)
+        assert core.outcomes() == {1001: "PENDING"}
+        manager.owned = False
+        assert await core.settle(20) == ()
+    assert api.count("enable") == 1
+
+
+async def test_what_cannot_be_kept_as_fallen_back_is_not_sent(make_core, api, strategic) -> None:
+    manager = Manager(False)
+    core = make_core(replace(BRISK, deadline_s=0.05), universal_manager=manager)
+
+    async def refuse(_trade) -> bool:
+        core._outbox._database.execute("PRAGMA query_only = 1").fetchall()
+        return False
+
+    manager.manage = refuse
+    async with core:
+        outcome = await core.register(strategic)
+        core._outbox._database.execute("PRAGMA query_only = 0").fetchall()
+    assert isinstance(outcome, Pending)
+    assert api.count("enable") == 0
+
+
 async def test_while_nobody_knows_who_manages_it_stays_pending(strategic) -> None:
     outcome = await offer(Manager(LOST, LOST), strategic)
     assert isinstance(outcome, Pending)
@@ -269,66 +324,6 @@ async def test_an_api_that_may_not_be_used_is_not(make_core, api, trade, until) 
         await until(lambda: not core._driving)
         assert core.pending()[0].ticket == 1001
     assert api.count("enable") == 0
-
-
-class Broker:
-    def __init__(self, positions) -> None:
-        self.positions = positions
-
-    async def open_positions(self):
-        if isinstance(self.positions, Exception):
-            raise self.positions
-        return self.positions
-
-
-async def test_recovery_registers_what_is_open_and_nobodys(make_core, api, trade, answers) -> None:
-    api.lookups = [Answer(404, {}), answers.found()]
-    async with make_core(BRISK) as core:
-        await recover(core, Broker({1001: trade}))
-        assert await core.settle(20) == ()
-        assert core.outcomes() == {1001: "REGISTERED"}
-
-
-async def test_recovery_learns_what_was_registered_and_what_was_closed(
-    make_core, api, trade, until
-) -> None:
-    api.healths = [Answer(503, {})]
-    other = replace(trade, ticket=2)
-    async with make_core() as core:
-        await core.accept(trade)
-        await core.accept(other)
-        await recover(core, Broker({1001: trade}))
-        await until(lambda: "PENDING" not in core.outcomes().values())
-        assert core.outcomes() == {1001: "REGISTERED", 2: "CLOSED"}
-
-
-async def test_recovery_warns_of_other_data(make_core, api, trade, answers, sink) -> None:
-    api.lookups = [answers.found(volume=9.0)]
-    async with make_core() as core:
-        await recover(core, Broker({1001: trade}))
-    assert sink.alerts[-1].event == "recovery_conflict"
-
-
-@pytest.mark.parametrize("positions", [None, RuntimeError("terminal gone")])
-async def test_a_broker_that_tells_nothing_changes_nothing(make_core, trade, positions) -> None:
-    async with make_core() as core:
-        await core.register(trade)
-        assert await recover(core, Broker(positions)) == ()
-
-
-async def test_an_api_that_tells_nothing_registers_nothing(make_core, api, trade) -> None:
-    api.lookups = [LOST]
-    async with make_core() as core:
-        assert await recover(core, Broker({1001: trade})) == ()
-
-
-async def test_recovery_that_cannot_be_made_durable_alerts(make_core, api, trade, sink) -> None:
-    api.lookups = [Answer(404, {})]
-    async with make_core() as core:
-        core._outbox._database.execute("PRAGMA query_only = 1").fetchall()
-        await recover(core, Broker({1001: trade}))
-        core._outbox._database.execute("PRAGMA query_only = 0").fetchall()
-    assert sink.alerts[-1].event == "recovery"
 
 
 def test_a_window_doubles_with_success_and_falls_to_one() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from core import sqlite_outbox
 from core.errors import OutboxFailed
-from core.outbox import Contradicted, Stored
+from core.outbox import Contradicted, Intent, Stored
 from core.outcome import Closed, Conflict, Pending, Registered, Rejected
 from core.sqlite_outbox import SCHEMA_VERSION, SqliteOutbox
 
@@ -93,6 +93,17 @@ def test_outcomes_are_durable(path, trade) -> None:
     first.close()
     second = reopened(path)
     assert second.outcomes() == {1: "REGISTERED", 2: "CLOSED", 3: "CONFLICT", 4: "PENDING"}
+    second.close()
+
+
+def test_who_falls_back_does_so_for_good(path, trade) -> None:
+    strategic = replace(trade, strategy_type="trap")
+    first = reopened(path)
+    first.put(strategic, "id").result(5)
+    assert first.fall_back(trade.ticket).result(5) == Intent(trade, "id")
+    first.close()
+    second = reopened(path)
+    assert second.pending() == (Intent(trade, "id"),)
     second.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from core.outbox import Contradicted, Intent, Stored, concluded, put_into
+from core.outbox import Contradicted, Intent, Stored, concluded, fallen_back, put_into
 from core.outcome import Closed, Pending, Registered, Rejected
 from core.trade import Direction, Trade
 
@@ -52,3 +52,10 @@ def test_an_outcome_is_written_once_with_its_reason() -> None:
     assert concluded(KNOWN, Rejected(1001, "no")) == replace(KNOWN, state="REJECTED", reason="no")
     assert concluded(KNOWN, Closed(1001)) == replace(KNOWN, state="CLOSED")
     assert concluded(None, Closed(1001)) is None
+
+
+def test_who_falls_back_to_dtms_is_not_offered_to_another_manager_again() -> None:
+    with_strategy = Intent(replace(TRADE, strategy_type="breakout_trap"), "first")
+    assert fallen_back(with_strategy) == (KNOWN, KNOWN)
+    assert fallen_back(KNOWN) == (None, KNOWN)
+    assert fallen_back(None) == (None, None)

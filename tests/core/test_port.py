@@ -14,6 +14,10 @@ def test_no_header_is_worth_an_exception_or_a_negative_wait(header: str) -> None
     assert seconds is None or seconds >= 0
 
 
+def test_a_date_that_no_calendar_has_says_nothing() -> None:
+    assert retry_after_s("Thu, 01 Jan 99999999999 00:01:00 GMT", NOW) is None
+
+
 def test_a_date_in_the_oldest_allowed_form_is_understood() -> None:
     assert retry_after_s("Thursday, 01-Jan-26 00:01:00 GMT", NOW) == 60
 

@@ -5,10 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.acceptance import Absent, Differs, Present, Unclear
-from core.reconcile import MarkClosed, MarkRegistered, Register, Warn, reconcile
+from core.reconcile import (
+    AskAgain,
+    MarkClosed,
+    MarkRegistered,
+    Register,
+    Warn,
+    reconcile,
+    unclaimed,
+)
 from core.trade import Direction, Trade
 
-NOBODY: frozenset[int] = frozenset()
+NOBODY: dict[int, bool | None] = {}
 HERE = Present("HEALTHY")
 STATES = ("PENDING", "REGISTERED", "REJECTED", "CONFLICT", "CLOSED")
 
@@ -25,7 +33,7 @@ def test_an_open_position_that_nobody_holds_is_registered() -> None:
 
 
 def test_one_that_another_manager_owns_is_left_alone() -> None:
-    assert reconcile({7: "PENDING"}, {7: Absent()}, {7: TRADE}, frozenset({7})) == ()
+    assert reconcile({7: "PENDING"}, {7: Absent()}, {7: TRADE}, {7: True}) == ()
 
 
 @pytest.mark.parametrize("state", ["REGISTERED", "REJECTED", "CONFLICT", "CLOSED"])
@@ -64,9 +72,25 @@ def test_without_the_broker_nothing_is_registered() -> None:
     assert reconcile({7: "REGISTERED"}, {7: Absent()}, None, NOBODY) == ()
 
 
-@pytest.mark.parametrize("held", [{}, {7: Unclear("status 503")}])
-def test_not_knowing_what_dtms_holds_changes_nothing(held) -> None:
-    assert reconcile({}, held, {7: TRADE}, NOBODY) == ()
+@pytest.mark.parametrize(
+    ("held", "why"),
+    [({}, "it was not looked up"), ({7: Unclear("status 503")}, "status 503")],
+)
+def test_not_knowing_what_dtms_holds_means_asking_again(held, why) -> None:
+    assert reconcile({}, held, {7: TRADE}, NOBODY) == (AskAgain(7, why),)
+    assert reconcile({7: "PENDING"}, held, {7: TRADE}, NOBODY) == ()
+
+
+def test_not_knowing_who_else_owns_it_means_asking_again() -> None:
+    (action,) = reconcile({}, {7: Absent()}, {7: TRADE}, {7: None})
+    assert action == AskAgain(7, "whether another manager owns it cannot be told")
+
+
+def test_what_dtms_lacks_and_nobody_here_drives_may_be_another_managers() -> None:
+    held = {1: Absent(), 2: HERE, 3: Absent(), 4: Unclear("down"), 5: Absent()}
+    positions = {ticket: trade_of(ticket) for ticket in (1, 2, 3, 4)}
+    assert unclaimed({3: "PENDING", 1: "REGISTERED"}, held, positions) == (1,)
+    assert unclaimed({}, held, None) == ()
 
 
 def test_other_data_at_dtms_are_a_matter_for_a_person() -> None:
@@ -85,7 +109,7 @@ FOUND = st.sampled_from([HERE, Absent(), Differs("volume"), Unclear("down")])
 PROMISED = st.dictionaries(TICKETS, st.sampled_from(STATES))
 HELD = st.dictionaries(TICKETS, FOUND)
 POSITIONS = st.frozensets(TICKETS).map(lambda tickets: {t: trade_of(t) for t in tickets})
-OWNED = st.frozensets(TICKETS)
+OWNED = st.dictionaries(TICKETS, st.sampled_from([True, False, None]))
 
 
 def ticket_of(action) -> int:
@@ -97,7 +121,7 @@ def test_each_ticket_has_one_action_in_order_and_owned_ones_none(
     promised, held, positions, owned
 ) -> None:
     tickets = [ticket_of(action) for action in reconcile(promised, held, positions, owned)]
-    assert tickets == sorted(set(tickets) - owned)
+    assert tickets == sorted({t for t in tickets if owned.get(t) is not True})
 
 
 @given(PROMISED, HELD, OWNED)
@@ -114,16 +138,18 @@ def test_only_open_positions_that_dtms_said_it_lacks_are_registered(
         if isinstance(action, Register):
             assert positions[action.trade.ticket] == action.trade
             assert held[action.trade.ticket] == Absent()
+            assert owned.get(action.trade.ticket, False) is False
 
 
 @given(PROMISED, HELD, POSITIONS, OWNED)
 def test_every_open_position_that_dtms_lacks_is_somebodys_afterwards(
     promised, held, positions, owned
 ) -> None:
-    registered = {ticket_of(a) for a in reconcile(promised, held, positions, owned)}
+    actions = reconcile(promised, held, positions, owned)
+    followed = {ticket_of(a) for a in actions if isinstance(a, Register | AskAgain)}
     for ticket in positions:
-        if held.get(ticket) == Absent() and ticket not in owned:
-            assert ticket in registered or promised[ticket] == "PENDING"
+        if held.get(ticket) == Absent() and owned.get(ticket) is not True:
+            assert ticket in followed or promised[ticket] == "PENDING"
 
 
 @given(PROMISED, HELD, POSITIONS, OWNED)

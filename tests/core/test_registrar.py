@@ -62,9 +62,27 @@ async def test_an_acknowledgement_that_lies_is_not_believed(
     assert api.count("enable") == 2
 
 
-async def test_a_read_back_of_other_data_is_a_conflict(registrar, api, intent, answers) -> None:
+async def test_a_read_back_of_other_data_is_asked_about_and_may_be_a_conflict(
+    registrar, api, intent, answers
+) -> None:
+    api.enables = [answers.accepted(), Answer(409, {"message": "other data"})]
     api.lookups = [answers.found(volume=9.0)]
-    assert isinstance(await registrar().drive(intent), Conflict)
+    assert await registrar().drive(intent) == Conflict(1001, "other data")
+
+
+async def test_one_garbled_read_back_makes_no_conflict(registrar, api, intent, answers) -> None:
+    api.enables = [answers.accepted(), answers.accepted(already=True)]
+    api.lookups = [answers.found(entry_price=1.0), answers.found()]
+    assert await registrar().drive(intent) == Registered(1001, already=True, verified=True)
+
+
+@pytest.mark.parametrize("volume", [9.0, None])
+async def test_a_server_that_keeps_contradicting_itself_leaves_it_pending_and_is_told_of(
+    registrar, api, intent, answers, sink, volume
+) -> None:
+    api.lookups = [answers.found(volume=9.0) if volume else Answer(404, {})]
+    assert isinstance(await registrar(Policy(breaker_threshold=99)).drive(intent), Pending)
+    assert [alert.event for alert in sink.alerts] == ["api_contradicts_itself"]
 
 
 async def test_a_read_back_that_fails_is_tried_again_without_sending(
@@ -167,12 +185,18 @@ async def test_unknown_is_never_called_a_failure(registrar, api, intent, lookup)
     assert isinstance(await registrar(Policy(breaker_threshold=99)).drive(intent), Pending)
 
 
-async def test_an_unknown_outcome_may_turn_out_a_conflict_or_closed(
+async def test_an_unknown_outcome_that_reads_otherwise_is_no_conflict_yet(
     registrar, api, intent, answers
 ) -> None:
     api.enables = [LOST]
     api.lookups = [answers.found(volume=9.0)]
-    assert isinstance(await registrar().drive(intent), Conflict)
+    outcome = await registrar().drive(intent)
+    assert isinstance(outcome, Pending)
+    assert outcome.reason == "read back otherwise: volume is 9.0 there"
+
+
+async def test_an_unknown_outcome_may_turn_out_closed(registrar, api, intent, answers) -> None:
+    api.enables = [LOST]
     api.lookups = [answers.found(state="CLOSED")]
     assert await registrar().drive(intent) == Closed(1001)
 

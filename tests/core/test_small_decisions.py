@@ -1,15 +1,11 @@
-"""Routing, the readiness gate, payloads, permissions of readers, reconciliation."""
+"""Routing, the readiness gate, payloads, permissions of readers."""
 
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from core.acceptance import Absent, Differs, Present, Unclear
 from core.gate import ReadinessGate
 from core.payload import enable_payload
-from core.reconcile import MarkClosed, MarkRegistered, Register, Warn, reconcile
 from core.routing import Manager, Route, prevailing, route
 from core.state_cache import TICKETS_MAX, StateCache, permissions
 from core.trade import Direction, Trade
@@ -128,54 +124,3 @@ async def test_the_cache_is_bounded(clock) -> None:
     for ticket in range(TICKETS_MAX + 5):
         await cache.state(ticket)
     assert len(cache._known) == TICKETS_MAX
-
-
-OPEN = {1: PLAIN}
-
-
-def test_open_and_nobodys_is_registered() -> None:
-    assert reconcile({}, {1: Absent()}, OPEN, frozenset()) == (Register(PLAIN),)
-
-
-def test_what_another_manager_owns_is_left_alone() -> None:
-    assert reconcile({}, {1: Absent()}, OPEN, frozenset({1})) == ()
-
-
-def test_a_lookup_that_told_nothing_registers_nothing() -> None:
-    assert reconcile({}, {1: Unclear("?")}, OPEN, frozenset()) == ()
-    assert reconcile({}, {}, OPEN, frozenset()) == ()
-
-
-def test_a_pending_intent_is_left_to_its_drive() -> None:
-    assert reconcile({1: "PENDING"}, {1: Absent()}, OPEN, frozenset()) == ()
-
-
-def test_a_registration_that_dtms_lost_is_made_again() -> None:
-    assert reconcile({1: "REGISTERED"}, {1: Absent()}, OPEN, frozenset()) == (Register(PLAIN),)
-
-
-def test_what_dtms_holds_is_registered_whatever_the_outbox_thought() -> None:
-    held = {1: Present("HEALTHY")}
-    assert reconcile({1: "PENDING"}, held, OPEN, frozenset()) == (MarkRegistered(1),)
-    assert reconcile({1: "REGISTERED"}, held, OPEN, frozenset()) == ()
-
-
-def test_other_data_there_are_warned_of_once_and_never_overwritten() -> None:
-    held = {1: Differs("volume")}
-    assert reconcile({}, held, OPEN, frozenset()) == (Warn(1, "volume"),)
-    assert reconcile({1: "CONFLICT"}, held, OPEN, frozenset()) == ()
-
-
-def test_what_the_broker_answered_without_is_closed() -> None:
-    assert reconcile({1: "PENDING"}, {}, {}, frozenset()) == (MarkClosed(1),)
-    assert reconcile({1: "REJECTED"}, {}, {}, frozenset()) == ()
-
-
-STATES = st.sampled_from(["PENDING", "REGISTERED", "REJECTED", "CONFLICT", "CLOSED"])
-FOUND = st.sampled_from([Present("HEALTHY"), Absent(), Differs("x"), Unclear("y")])
-
-
-@given(st.dictionaries(st.integers(1, 5), STATES), st.dictionaries(st.integers(1, 5), FOUND))
-def test_no_data_closes_and_registers_nothing(promised, held) -> None:
-    actions = reconcile(promised, held, None, frozenset())
-    assert not any(isinstance(action, MarkClosed | Register) for action in actions)

@@ -76,7 +76,49 @@ async def test_an_adopted_trade_is_given_up_when_its_owner_appears(
         assert engine.ledger.get(2).state is State.WARNING_L2
         for _ in range(6):
             await engine.monitor.cycle()
-        assert engine.monitor._adopted == {}
+        assert engine.monitor._watched == {}
+
+
+async def test_a_trade_adopted_before_a_restart_is_given_up_after_it(
+    engine_at, table_broker, table_registry, position
+) -> None:
+    table_broker.positions_by_ticket = {1: position(1)}
+    async with engine_at(broker=table_broker, registry=table_registry) as running:
+        await running.ready()
+    table_registry.owned = {1: True}
+    async with engine_at(broker=table_broker, registry=table_registry) as running:
+        await running.ready()
+        await running.engine.monitor.cycle()
+        assert running.engine.ledger.get(1).state is State.CLOSED
+
+
+async def test_a_registered_trade_is_given_up_when_its_owner_appears(
+    engine_at, table_registry
+) -> None:
+    async with engine_at(registry=table_registry) as running:
+        await running.ready()
+        await running.enable()
+        table_registry.owned = {1001: None}
+        for _ in range(9):
+            await running.engine.monitor.cycle()
+        assert running.engine.ledger.get(1001).active
+        table_registry.owned = {1001: True}
+        await running.engine.monitor.cycle()
+        assert running.engine.ledger.get(1001).state is State.CLOSED
+
+
+async def test_a_silent_registry_does_not_hold_the_cycle_up(engine_at, table_registry) -> None:
+    asked = []
+
+    async def silent(ticket):
+        asked.append(ticket)
+
+    async with engine_at(registry=table_registry) as running:
+        await running.ready()
+        table_registry.is_owned_elsewhere = silent
+        running.engine.monitor.watch_ownership(range(1, 100))
+        await running.engine.monitor.cycle()
+    assert len(asked) == monitoring.REGISTRY_AT_ONCE_MAX
 
 
 async def test_old_closed_trades_are_forgotten_every_tenth_cycle(dtms, monkeypatch) -> None:

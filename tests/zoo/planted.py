@@ -6,7 +6,7 @@ Each is what real systems have. `PLANTED` tells which checkers may claim it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +30,10 @@ from simulator.request import EnableRequest, Problem
 class EarlyStore(DiskStore):
     """Acknowledges a commit when it is written, and syncs it afterwards."""
 
-    async def _attempt(self, file: File, saves: Any) -> StoreFailed | None:
+    def _make_durable(self, file: File, saves: Any, done: Callable[[OSError | None], None]) -> None:
         file.append(saves)
-        self._syncing = asyncio.get_running_loop().create_task(file.sync())
-        return None
+        file.sync_then(lambda _error: None)
+        done(None)
 
 
 class CheckThenAct(Engine):

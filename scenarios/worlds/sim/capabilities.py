@@ -6,8 +6,6 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from chaos.capabilities import (
     Broker,
     Disks,
@@ -22,6 +20,7 @@ from chaos.capabilities import (
 )
 from chaos.undo import once
 from scenarios.targets.spec import FactoryServer
+from scenarios.worlds.control_planes import BrokerControl, ManagersControl
 from scenarios.worlds.local_capabilities import LocalDisks
 from scenarios.worlds.sim.points import Armed
 from scenarios.worlds.sim.script import Script
@@ -31,7 +30,6 @@ from simulator.lab import FaultRefused
 if TYPE_CHECKING:
     from scenarios.worlds.sim.world import SimWorld
 
-INSIST_S_MAX = 10.0
 POLL_S = 0.02
 SECOND_S_MAX = 10.0
 
@@ -51,9 +49,9 @@ def offered(world: SimWorld) -> Mapping[type, object]:
         offered[Power] = SimPower(world)
         offered[Storage] = SimStorage(world)
     if "broker" in world.scenario.needs and world.server.takes_broker:
-        offered[Broker] = SimBroker(world)
+        offered[Broker] = BrokerControl(world)
     if "main-api" in world.scenario.needs:
-        offered[Managers] = SimManagers(world)
+        offered[Managers] = ManagersControl(world)
     return offered
 
 
@@ -80,7 +78,8 @@ class SimProcesses:
 
 
 class SimDisks:
-    """Capability `Disks`."""
+    """Capability `Disks`. Whoever has its store open here keeps it in memory, and meets the damage
+    at its next start; so it need not be down, as where files are real."""
 
     def __init__(self, world: SimWorld) -> None:
         self._world = world
@@ -89,8 +88,6 @@ class SimDisks:
         if self._on_real_files(actor):
             await LocalDisks(self._world).corrupt(actor)
             return
-        if self._world.running(actor):
-            raise EnvironmentFailed(f"{actor} must be down while its store is corrupted")
         self._world.disk(actor).corrupt()
 
     async def wipe(self, actor: str) -> None:
@@ -205,52 +202,3 @@ class SimPoints:
             await world.start(actor)
 
         return once(undo)
-
-
-class SimManagers:
-    """Capability `Managers`."""
-
-    def __init__(self, world: SimWorld) -> None:
-        self._world = world
-
-    async def behave(self, mode: str) -> Undo:
-        await self._tell(mode)
-        return once(lambda: self._tell("accept"))
-
-    async def _tell(self, mode: str) -> None:
-        body = msgspec.json.encode({"universal": mode})
-        await insist(self._world, "main-api", "POST", "/_lab/behaviour", body)
-
-
-class SimBroker:
-    """Capability `Broker`."""
-
-    def __init__(self, world: SimWorld) -> None:
-        self._world = world
-
-    async def behave(self, mode: str, delay_s: float = 0.0) -> Undo:
-        await self._tell({"mode": mode, "delay_s": delay_s})
-        return once(lambda: self._tell({"mode": "ok", "delay_s": 0.0}))
-
-    async def open_position(self, ticket: int, position: Mapping[str, object]) -> None:
-        body = msgspec.json.encode(dict(position))
-        await self._world.http("broker", "PUT", f"/_lab/positions/{ticket}", body)
-
-    async def close_position(self, ticket: int) -> None:
-        await self._world.http("broker", "DELETE", f"/_lab/positions/{ticket}")
-
-    async def _tell(self, behaviour: Mapping[str, object]) -> None:
-        body = msgspec.json.encode(dict(behaviour))
-        await insist(self._world, "broker", "POST", "/_lab/behaviour", body)
-
-
-async def insist(world: SimWorld, actor: str, method: str, path: str, body: bytes) -> None:
-    """A request that must be taken, by an actor that may still be starting.
-
-    Raises `EnvironmentFailed` after INSIST_S_MAX.
-    """
-    deadline = world.loop.time() + INSIST_S_MAX
-    while (answer := await world.http(actor, method, path, body)) is None or answer[0] >= 300:
-        if world.loop.time() > deadline:
-            raise EnvironmentFailed(f"{actor} did not take {method} {path}: {answer}")
-        await asyncio.sleep(POLL_S)

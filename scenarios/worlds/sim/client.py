@@ -12,6 +12,7 @@ from chaos.json_body import decoded
 from chaos.proxy.tap import Answer as WireAnswer
 from core.errors import NotSent, Unanswered
 from core.port import UNSENT_SHARE, Answer, retry_after_s
+from scenarios.worlds.sim.deadlines import Deadlines
 from scenarios.worlds.sim.message_link import (
     CutOff,
     Flight,
@@ -74,6 +75,7 @@ class MessageApi:
         self._clock = clock
         self._connections = Connections(connections)
         self._reached = reached
+        self._deadlines = Deadlines()
 
     async def enable(
         self,
@@ -103,7 +105,7 @@ class MessageApi:
             self._reached("sent")
             if flight is None:
                 raise NotSent("connection refused")
-            answer = await within(self._link, flight, timeout_s)
+            answer = await within(self._deadlines, self._link, flight, timeout_s)
             self._reached("received")
         finally:
             connections.give_back()
@@ -112,25 +114,19 @@ class MessageApi:
         return Answer(answer.status, answer.body, wait_s)
 
 
-async def within(link: MessageLink, flight: Flight, timeout_s: float) -> WireAnswer:
+async def within(
+    deadlines: Deadlines, link: MessageLink, flight: Flight, timeout_s: float
+) -> WireAnswer:
     """The answer. Raises `NotSent` or `Unanswered`."""
-    answered = flight.answered
-    loop = asyncio.get_running_loop()
-    timer = loop.call_later(timeout_s, _time_out, answered)
+    deadlines.watch(flight.answered, timeout_s)
     try:
-        return await answered
+        return await flight.answered
     except Refused as refused:
         raise NotSent("connection refused") from refused
     except LinkFailed as failure:
         raise Unanswered(str(failure)) from failure
     finally:
-        timer.cancel()
         link.give_up(flight)
-
-
-def _time_out(answered: asyncio.Future[WireAnswer]) -> None:
-    if not answered.done():
-        answered.set_exception(Unanswered("timed out"))
 
 
 class LinkTransport(httpx.AsyncBaseTransport):

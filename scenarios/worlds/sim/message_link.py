@@ -97,7 +97,6 @@ class Flight(msgspec.Struct, eq=False):
     """The answer is on its way; a client that gives up now closes the connection under it."""
     server: Answer | None = None
     raw: HttpAnswer | None = None
-    at: Process | None = None
     unburden: Callable[[], None] = _nothing
     """The server's death is nothing to it any more."""
     leave: Callable[[], None] = _nothing
@@ -238,14 +237,13 @@ class MessageLink:
             self._fail(flight, Refused("nobody listens"))
             return
         flight.reached = True
-        process = flight.at = server.process
-        flight.unburden = process.at_death(lambda: self._server_died(flight))
-
-        reply = partial(self._answered, flight)
-        self._loop.call_soon(server.take, flight.request, reply, context=process.context.copy())
+        process = server.process
+        flight.unburden = process.at_death(partial(self._server_died, flight))
         assert isinstance(flight.verdict, Forward)
         if flight.verdict.copies > 1:
             self._send_copies(flight, flight.verdict)
+        reply = partial(self._answered, flight)
+        self._loop.call_next(process, server.take, flight.request, reply)
 
     def _send_copies(self, flight: Flight, verdict: Forward) -> None:
         """Over connections of their own, from where the request has come to."""
@@ -268,9 +266,7 @@ class MessageLink:
                 self._tap.on_copy(flight.exchange, answer)
 
         revoke = server.process.at_death(lambda: reply(None))
-        self._loop.call_soon(
-            server.take, flight.request, reply, context=server.process.context.copy()
-        )
+        self._loop.call_next(server.process, server.take, flight.request, reply)
 
     def _server_died(self, flight: Flight) -> None:
         flight.dead = True

@@ -15,6 +15,7 @@ from core.httpx_api import HttpxApi
 from core.settings import Policy, Settings
 from scenarios.targets.trading import TIMEOUT_S
 from scenarios.worlds.sim.client import LinkTransport, MessageApi, within
+from scenarios.worlds.sim.deadlines import Deadlines
 from scenarios.worlds.sim.message_link import LATENCY_S, MessageLink, Receiver, Request
 from scenarios.worlds.sim.run import Run
 from scenarios.worlds.sim.servers import AsgiServer, MessageServer, PlainServer
@@ -75,13 +76,14 @@ class MessageWires:
 
     def ask(self, service: str, target: str) -> Any:
         link = self._regime.carriers.get(f"{service}->{target}")
+        deadlines = Deadlines()
 
         async def over_link(method: str, path: str, body: object) -> tuple[int, object]:
             assert link is not None
             flight = link.send(Request(method, path, body))
             if flight is None:
                 raise NotSent("connection refused")
-            answer = await within(link, flight, TIMEOUT_S)
+            answer = await within(deadlines, link, flight, TIMEOUT_S)
             return answer.status, answer.body
 
         async def directly(method: str, path: str, body: object) -> tuple[int, object]:
@@ -143,7 +145,7 @@ class MessageWires:
                 settle(None)
                 return
             revoke = receiver.process.at_death(lambda: settle(None))
-            loop.call_soon(receiver.take, request, settle, context=receiver.process.context.copy())
+            loop.call_next(receiver.process, receiver.take, request, settle)
 
         loop.call_later(LATENCY_S, arrive, context=NEUTRAL.copy())
         timer = loop.call_later(LATENCY_S + timeout_s, settle, None, context=NEUTRAL.copy())

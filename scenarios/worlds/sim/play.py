@@ -17,7 +17,9 @@ from scenarios.worlds.sim.moment import BEGINNING
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Reached
 from scenarios.worlds.sim.world import Fidelity, SimWorld
+from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimLoop
+from simulator.deterministic.real import NotSimulated
 from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
 from simulator.deterministic.stand_ins import stand_ins
 
@@ -124,6 +126,9 @@ def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played
                 noted.decisions if noted is not None else {},
                 tuple(world.crossings.trail or ()),
             )
+        except NotSimulated as escape:
+            # A program that cannot be simulated is no worse for it: local can run it.
+            raise EnvironmentFailed(str(escape)) from escape
         finally:
             loop.close()
 

@@ -16,6 +16,7 @@ from chaos.answer import HttpAnswer
 from chaos.proxy.tap import Answer
 from scenarios.worlds.sim.message_link import Request
 from simulator.api import BODY_BYTES_MAX, too_large
+from simulator.deterministic.loop import running_loop
 from simulator.deterministic.process import Process
 from simulator.messages import ENABLE, TRADE, Messages, Reply, refusal
 from simulator.request import EnableRequest, Problem, read_enable_object
@@ -33,7 +34,7 @@ class MessageServer:
         self.process = process
         self._messages = messages
         self._reached = reached
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
 
     def take(self, request: Request, reply: Told) -> None:
         self._reached("receive")
@@ -41,7 +42,7 @@ class MessageServer:
         if request.method == "GET" and path.startswith(TRADE) and path[len(TRADE) :].isdigit():
             self._tell(self._messages.lookup(int(path[len(TRADE) :]), client=CLIENT), reply)
         else:
-            self._loop.create_task(self._answer(request, reply))
+            self._loop.run_errand(self._answer(request, reply))
 
     async def _answer(self, request: Request, reply: Told) -> None:
         messages = self._messages
@@ -72,11 +73,11 @@ class AsgiServer:
         self.process = process
         self._app = app
         self._reached = reached
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
 
     def take(self, request: Request, reply: Told) -> None:
         self._reached("receive")
-        self._loop.create_task(self._answer(request, reply))
+        self._loop.run_errand(self._answer(request, reply))
 
     async def _answer(self, request: Request, reply: Told) -> None:
         body = request.body
@@ -98,10 +99,10 @@ class PlainServer:
     ) -> None:
         self.process = process
         self._answer_to = answer
-        self._loop = asyncio.get_running_loop()
+        self._loop = running_loop()
 
     def take(self, request: Request, reply: Told) -> None:
-        self._loop.create_task(self._answer(request, reply))
+        self._loop.run_errand(self._answer(request, reply))
 
     async def _answer(self, request: Request, reply: Told) -> None:
         path, _, query = request.path.partition("?")

@@ -13,10 +13,12 @@ from core.errors import OutboxFailed, RegistrationError, TradeRefused
 from core.events import Level
 from core.outbox import Contradicted
 from core.outcome import Conflict
+from core.ownership import UniversalManager
 from core.production import Core
-from core.recovery import Positions, recover
+from core.recovery import Positions, recover, recover_until_clear
 from core.registrar import Limits
 from core.trade import Trade, normalise
+from core.waiting import ended_within
 from scenarios.targets.answers import told
 from scenarios.targets.notebook import Notebook
 from simulator.deterministic.loop import SimLoop
@@ -27,7 +29,12 @@ class SimService:
     """Lives in `process`. `boot` first; requests that come meanwhile wait for it."""
 
     def __init__(
-        self, process: Process, core: Core, notebook: Notebook, positions: Positions | None
+        self,
+        process: Process,
+        core: Core,
+        notebook: Notebook,
+        positions: Positions | None,
+        manager: UniversalManager | None = None,
     ) -> None:
         self.process = process
         loop = asyncio.get_running_loop()
@@ -37,17 +44,27 @@ class SimService:
         self._core = core
         self._notebook = notebook
         self._positions = positions
+        self._manager = manager
+        self._recovering: asyncio.Task[None] | None = None
         self._tasks: int | None = None
 
     async def boot(self) -> None:
         """Goes on with what is pending; whatever was executed and never accepted is found."""
-        await self._core.start()
-        if self._positions is not None:
-            await recover(self._core, self._positions)
+        core, positions, manager = self._core, self._positions, self._manager
+        await core.start()
+        if positions is not None:
+            so_far = await recover(core, positions, manager)
+            every_s = core.policy.resume_interval_s
+            self._recovering = asyncio.create_task(
+                recover_until_clear(core, positions, manager, so_far, every_s=every_s)
+            )
         self.booted.set_result(None)
 
     async def stop(self) -> None:
         """Ends in good order."""
+        if self._recovering is not None:
+            self._recovering.cancel()
+            await asyncio.gather(self._recovering, return_exceptions=True)
         await self._core.aclose()
 
     async def answer(self, request: Mapping[str, object]) -> dict[str, object]:
@@ -60,12 +77,19 @@ class SimService:
                     self._tasks = self._count_tasks()
                 return await self._register(request)
             case "settle":
-                pending = await self._core.settle(float(str(request["timeout_s"])))
-                return {"pending": [intent.ticket for intent in pending]}
+                return await self._settle(float(str(request["timeout_s"])))
             case "audit":
                 return self._audit()
             case _:
                 return {"detail": "there is no such operation"}
+
+    async def _settle(self, timeout_s: float) -> dict[str, object]:
+        """Waits until the recovery is clear and nothing is pending."""
+        deadline = self._core.clock.monotonic() + timeout_s
+        if self._recovering is not None:
+            await ended_within(self._recovering, timeout_s)
+        left_s = max(0.0, deadline - self._core.clock.monotonic())
+        return {"pending": [intent.ticket for intent in await self._core.settle(left_s)]}
 
     async def _register(self, request: Mapping[str, object]) -> dict[str, object]:
         ticket, data = request["ticket"], request["trade"]
@@ -93,8 +117,7 @@ class SimService:
         accepted = await self._core.accept(trade, limits)
         if isinstance(accepted, Conflict):
             return told(accepted)
-        await asyncio.wait([accepted], timeout=self._core.policy.deadline_s)
-        if not accepted.done():
+        if not await ended_within(accepted, self._core.policy.deadline_s):
             return {"registered": None, "detail": "pending"}
         try:
             return told(accepted.result())

@@ -42,7 +42,7 @@ from simulator.broker import Broker
 from simulator.deterministic.disk import Disk
 from simulator.deterministic.guard import Guard
 from simulator.deterministic.loop import SimLoop
-from simulator.deterministic.process import NEUTRAL, Life, Process, current_process
+from simulator.deterministic.process import DEAD, NEUTRAL, PROCESS, Life, Process
 from simulator.engine import Engine
 from simulator.lab import Lab
 from simulator.log import Log
@@ -197,8 +197,7 @@ class SimWorld:
 
     async def start(self, actor: str) -> None:
         if self.running(actor):
-            if self.runs[actor].process.life is Life.PAUSED:
-                self.resume(actor)
+            self._wake(actor)
             return
         self.runs[actor] = self._launch(actor, actor)
 
@@ -269,9 +268,9 @@ class SimWorld:
         """SIGTERM, and waits; killed where it takes too long."""
         if not self.running(actor):
             return
-        self.recorder.note("world", "stop", {"actor": actor})
         run = self.runs[actor]
-        self.loop.resume(run.process)
+        self._wake(actor)
+        self.recorder.note("world", "stop", {"actor": actor})
         ended: asyncio.Future[None] = self.loop.create_future()
 
         def gone() -> None:
@@ -301,6 +300,10 @@ class SimWorld:
         if self.running(actor):
             self.loop.resume(self.runs[actor].process)
             self.recorder.note("world", "resume", {"actor": actor})
+
+    def _wake(self, actor: str) -> None:
+        if self.runs[actor].process.life is Life.PAUSED:
+            self.resume(actor)
 
     def start_second(self, actor: str) -> Run:
         """A further process of the actor, on the same port and disk, called `<actor>-second`."""
@@ -422,6 +425,7 @@ class SimWorld:
             run.process.stop_if_dead()
         await self.wires.serve_plain(run, answer)
         run.listening = True
+        self.note_ready(run)
 
     async def _service(self, run: Run) -> None:
         scenario, name = self.scenario, run.actor
@@ -429,14 +433,15 @@ class SimWorld:
         epoch = run.process.epoch
         notebook = Notebook()
         needs = scenario.needs
-        universal = self.wires.ask(name, "main-api") if "main-api" in needs else None
+        asked = self.wires.ask(name, "main-api") if "main-api" in needs else None
+        universal = None if asked is None else UniversalManagerClient(asked)
         core = self.parts.core(
             self.wires.settings(name, policy),
             outbox=lambda alerts: self.parts.outbox(self.disk(name), alerts),
             service=name,
-            universal_manager=None if universal is None else UniversalManagerClient(universal),
+            universal_manager=universal,
             alert_sinks=(notebook,),
-            event_stream=notebook,
+            event_stream=notebook.take,
             log_level=Level.WARNING,
             metrics=METRICS,
             clock=self.clock,
@@ -445,7 +450,7 @@ class SimWorld:
             **self.wires.core_api(name),
         )
         positions = PositionsClient(self.wires.ask(name, "broker")) if "broker" in needs else None
-        run.service = self.parts.service(run.process, core, notebook, positions)
+        run.service = self.parts.service(run.process, core, notebook, positions, universal)
         run.stop = run.service.stop
         await run.service.boot()
 
@@ -503,7 +508,7 @@ class SimWorld:
             self.recorder.note("world", "exited", value)
 
     def note_ready(self, run: Run) -> None:
-        """The server says that it is ready."""
+        """A server can do its work."""
         if not run.running or self._closing:
             return
         self.recorder.note("world", "ready", {"actor": run.actor})
@@ -539,8 +544,8 @@ def _name(process: Process) -> str:
 
 
 def _alive() -> bool:
-    process = current_process()
-    return process is None or process.alive
+    process = PROCESS.get()
+    return process is None or process.life is not DEAD
 
 
 def _unhurried(draw: Callable[[], float]) -> Callable[[], float]:

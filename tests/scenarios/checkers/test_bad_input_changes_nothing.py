@@ -24,6 +24,10 @@ REJECTED = "2s bot/0 invoke register 1001\n 3s bot/0 fail register 1001\n"
         bad('ok bad-input {"status": 400}') + GOOD + ABSENT,
         # A server that is killed, or told to stop, did not end of bad input.
         bad(REFUSED) + "2s world ok kill dtms\n 2s world ok exited dtms\n" + ABSENT,
+        '1s nemesis ok inflict {"fault": "server-fault", "actor": "dtms"}\n'
+        + bad(REFUSED)
+        + "2s world ok exited dtms exit_status=-9\n"
+        + ABSENT,
         bad(REFUSED) + ABSENT + "\n9s world ok phase end\n 9.1s world ok exited dtms",
         "0s world ok exited dtms\n 0.5s world ok start dtms\n" + bad(REFUSED) + ABSENT,
         # Before bad input anything may fail.

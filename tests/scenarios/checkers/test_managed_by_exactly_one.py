@@ -97,6 +97,36 @@ def test_a_closed_position_needs_no_manager(history):
     assert managed_by_exactly_one(history(text)) == Valid()
 
 
+REFUSED = """
+    0.1s broker ok execute 1001
+    0.1s bot/0 invoke register 1001
+    0.2s wire/0 invoke enable 1001 service=bot
+    0.3s wire/0 ok enable 1001 422
+    {answer}
+    9.0s auditor ok read-all 1001:absent
+    9.0s auditor ok who-manages 1001={named}
+    9.0s auditor ok universal
+"""
+
+
+def test_a_trade_that_was_refused_and_told_so_may_have_no_manager(history):
+    text = REFUSED.format(answer="0.4s bot/0 fail register 1001", named="")
+    assert managed_by_exactly_one(history(text)) == Valid()
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        ("0.4s bot/0 info register 1001", ""),
+        ("0.4s bot/0 ok register 1001", ""),
+        ("0.4s bot/0 fail register 1001", "dtms_manager"),
+    ],
+)
+def test_a_refusal_that_was_not_told_or_a_registry_that_lies_excuses_nobody(history, answer, named):
+    text = REFUSED.format(answer=answer, named=named)
+    assert managed_by_exactly_one(history(text)).why == "1001 is managed by nobody"
+
+
 NOT_READ = "DTMS, the registry or the Universal Manager was not read at the end"
 
 

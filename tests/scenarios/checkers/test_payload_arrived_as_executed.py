@@ -63,3 +63,38 @@ def test_missing_terms_are_invalid(history, held):
 )
 def test_nothing_to_compare_is_unknown(history, text, why):
     assert payload_arrived_as_executed(history(text)) == Unknown(why)
+
+
+CHANGED = """
+    0.1s world ok start broker
+    0.1s world ok start dtms
+    0.2s world ok ready dtms
+    0.5s broker ok execute 1001
+    {before}
+    2.0s broker ok execute 1001 volume=3
+    {after}
+    9.0s auditor ok read-all 1001
+"""
+
+
+@pytest.mark.parametrize(
+    "restart",
+    [
+        {"before": "", "after": ""},
+        {"before": "1s world ok start dtms\n 1.1s world ok ready dtms", "after": ""},
+        {"before": "1s world ok start dtms", "after": "2.1s world ok ready dtms"},
+    ],
+)
+def test_a_change_at_the_broker_since_the_last_recovery_may_be_unknown(history, restart):
+    assert payload_arrived_as_executed(history(CHANGED.format(**restart))) == Valid()
+
+
+def test_a_recovery_must_take_a_change_over(history):
+    recovery = "3s world ok start dtms\n 3.1s world ok ready dtms"
+    verdict = payload_arrived_as_executed(history(CHANGED.format(before="", after=recovery)))
+    assert verdict.tickets == (1001,)
+
+
+def test_terms_that_a_changed_position_never_had_are_invalid(history):
+    text = CHANGED.format(before="", after="").replace("read-all 1001", "read-all 1001:volume=2")
+    assert payload_arrived_as_executed(history(text)).tickets == (1001,)

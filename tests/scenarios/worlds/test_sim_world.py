@@ -69,3 +69,13 @@ def test_a_start_that_wakes_a_paused_process_is_told_as_its_resumption():
         await world.start("dtms")
 
     assert live(story) == ["start", "pause", "resume"]
+
+
+def test_a_stop_that_wakes_a_paused_process_is_told_as_its_resumption():
+    async def story(world):
+        await world.start("dtms")
+        await world.until_ready("dtms", 5.0)
+        world.pause("dtms")
+        await world.stop("dtms")
+
+    assert live(story) == ["start", "ready", "pause", "resume", "stop", "exited"]

@@ -335,6 +335,10 @@ async def register(ticket, trade_data, retry_count=3, timeout=5.0, api_url=""):
 async def leave(ticket, trade_data, retry_count=3, timeout=5.0, api_url=""):
     raise SystemExit(7)
 
+async def blocks(ticket, trade_data, retry_count=3, timeout=5.0, api_url=""):
+    import time
+    time.sleep(1)
+
 def plain(ticket, trade_data, retry_count=3, timeout=5.0, api_url=""):
     return True
 """
@@ -365,6 +369,14 @@ def test_a_function_that_exits_takes_its_process_with_it(tmp_path: Path) -> None
     exits = [op.get("exit_status") for op in ops if op.f == "exited"]
     assert exits
     assert set(exits) == {7}
+
+
+def test_a_function_that_blocks_is_the_environments_failure(tmp_path: Path) -> None:
+    path = tmp_path / "counts.py"
+    path.write_text(COUNTS)
+    client = client_target(f"{path}:blocks")
+    with pytest.raises(EnvironmentFailed, match=r"bot asked for a blocking sleep"):
+        play(Plan(SCENARIOS["request-lost"], 0, "socket", client=client))
 
 
 def test_a_plain_function_is_refused_in_words(tmp_path: Path) -> None:
