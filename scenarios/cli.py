@@ -29,6 +29,7 @@ from scenarios.saved import check_files
 from scenarios.suites import SCENARIOS, select
 from scenarios.targets.spec import TargetRefused, client_target, server_target
 from scenarios.targets.targets import Targets
+from scenarios.terminal import Terminal
 from scenarios.trial import WORLDS, WorldName
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 
@@ -109,9 +110,11 @@ def run(
             jobs=jobs,
             out=out,
         )
-        status = run_and_report(request, Console(), Console(stderr=True))
+        status = run_and_report(request, Terminal(working=True), Console(stderr=True))
     except (KeyError, TargetRefused, FileExistsError, OSError) as error:
         refuse(str(error.args[0]) if isinstance(error, KeyError) else str(error))
+    except KeyboardInterrupt:
+        status = ExitStatus.INCONCLUSIVE
     raise typer.Exit(int(status))
 
 
@@ -161,9 +164,11 @@ def explore(
             out=results_folder(out),
             swarm=swarm,
         )
-        status = explore_and_report(request, Console(), Console(stderr=True))
+        status = explore_and_report(request, Terminal(working=True), Console(stderr=True))
     except (KeyError, TargetRefused, FileExistsError, OSError) as error:
         refuse(str(error.args[0]) if isinstance(error, KeyError) else str(error))
+    except KeyboardInterrupt:
+        status = ExitStatus.INCONCLUSIVE
     raise typer.Exit(int(status))
 
 
@@ -184,7 +189,7 @@ def sweep(
         folder = results_folder(out)
     except FileExistsError as error:
         refuse(str(error))
-    raise typer.Exit(int(sweep_and_report(chosen, nested, folder, Console())))
+    raise typer.Exit(int(sweep_and_report(chosen, nested, folder, Terminal())))
 
 
 @app.command()
@@ -192,7 +197,7 @@ def replay(
     cases: Annotated[list[Path], typer.Argument(metavar="CASE...", help="Case files.")],
 ) -> None:
     """Play a failure again: the same digest, or the first operation that differs."""
-    status = replay_and_report(cases, Console(soft_wrap=True), Console(stderr=True))
+    status = replay_and_report(cases, Terminal(soft_wrap=True), Console(stderr=True))
     raise typer.Exit(int(status))
 
 
@@ -201,7 +206,7 @@ def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Saved histories.")],
 ) -> None:
     """Judge saved histories by the checkers their first line names: a line for each file."""
-    raise typer.Exit(int(check_files(files, Console(soft_wrap=True), Console(stderr=True))))
+    raise typer.Exit(int(check_files(files, Terminal(soft_wrap=True), Console(stderr=True))))
 
 
 @app.command("list")

@@ -44,6 +44,8 @@ class RunReport:
     campaign: Campaign
     started_at: datetime
     interrupted: bool = False
+    lost: str = ""
+    """Why the workers are gone, where they are."""
     outcomes: dict[Key, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
     cases: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
 
@@ -63,7 +65,7 @@ class RunReport:
         outcomes = [outcome for several in self.outcomes.values() for outcome in several]
         if any(isinstance(outcome.verdict, Invalid) for outcome in outcomes):
             return ExitStatus.VIOLATED
-        if any(outcome.environment for outcome in outcomes):
+        if self.lost or any(outcome.environment for outcome in outcomes):
             return ExitStatus.ENVIRONMENT_FAILED
         if self.interrupted or not outcomes:
             return ExitStatus.INCONCLUSIVE

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import signal
 from collections.abc import Sequence
+from concurrent.futures import BrokenExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,8 +64,13 @@ def run_and_report(request: RunRequest, console: Console, errors: Console) -> Ex
             asyncio.run(_run(campaign, report, progress))
         except (KeyboardInterrupt, asyncio.CancelledError):
             report.interrupted = True
+        except BrokenExecutor as error:
+            report.lost = str(error) or type(error).__name__
     report.write(datetime.now(UTC))
     progress.print_matrix(report)
+    if report.lost:
+        sentence = f"dtms-lab: a worker died ({report.lost}); what had ended by then is kept."
+        errors.print(sentence, markup=False, soft_wrap=True)
     if report.interrupted:
         errors.print("dtms-lab: interrupted; what had ended by then is kept.", markup=False)
     return report.exit_status()

@@ -46,27 +46,29 @@ class SimCampaign:
         loop = asyncio.get_running_loop()
         keep = len(self.trials) <= HISTORIES_KEPT_MAX
         shrunk: set[str] = set()
+        running: dict[asyncio.Future[list[Told]], list[Trial]] = {}
         with processes(self.workers) as pool:
-            batches = self._batches()
-            running: set[asyncio.Future[list[Told]]] = set()
-            while True:
-                for batch in islice(batches, self.workers * 2 - len(running)):
-                    seedlings = [self._seedling(trial) for trial in batch]
-                    job = loop.run_in_executor(pool, play_told, seedlings, keep)
-                    job.trials = batch  # type: ignore[attr-defined]
-                    running.add(job)
-                if not running:
-                    return
-                done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for job in done:
-                    for trial, told in zip(job.trials, job.result(), strict=True):  # type: ignore[attr-defined]
-                        on_outcome(self._outcome(trial, told))
-                        broken = _first_broken(told)
-                        if broken is not None and trial.scenario.name not in shrunk:
-                            shrunk.add(trial.scenario.name)
-                            failure = Failure(self._seedling(trial), broken, "", "")
-                            small = await loop.run_in_executor(pool, shrink_failure, failure)
-                            on_small(trial, small)
+            try:
+                batches = self._batches()
+                while True:
+                    for batch in islice(batches, self.workers * 2 - len(running)):
+                        seedlings = [self._seedling(trial) for trial in batch]
+                        running[loop.run_in_executor(pool, play_told, seedlings, keep)] = batch
+                    if not running:
+                        return
+                    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                    for job in done:
+                        for trial, told in zip(running.pop(job), job.result(), strict=True):
+                            on_outcome(self._outcome(trial, told))
+                            broken = _first_broken(told)
+                            if broken is not None and trial.scenario.name not in shrunk:
+                                shrunk.add(trial.scenario.name)
+                                failure = Failure(self._seedling(trial), broken, "", "")
+                                small = await loop.run_in_executor(pool, shrink_failure, failure)
+                                on_small(trial, small)
+            finally:
+                for job in running:
+                    job.cancel()
 
     def _batches(self) -> Iterator[list[Trial]]:
         batch: list[Trial] = []

@@ -14,6 +14,7 @@ from scenarios.exploration.fingerprint import fingerprint
 from scenarios.exploration.judged import judged
 from scenarios.exploration.seedling import Seedling, plan_of
 from scenarios.exploration.shrink import Shrinker
+from scenarios.worlds.process import die_with_parent
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimulationError
 
@@ -54,7 +55,9 @@ class BatchResult:
 
 
 def begin_work() -> None:
-    """In a fresh worker: the lab ends it, not Ctrl-C; what is loaded is never collected."""
+    """In a fresh worker: the lab ends it, not Ctrl-C, and it ends with the lab; what is loaded is
+    never collected."""
+    die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()

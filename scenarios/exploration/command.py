@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from chaos.nemesis import NotOffered
 from scenarios.case import CaseRefused, read_case, versions
 from scenarios.explain import explain
 from scenarios.exploration.replay import Replayed, replay
@@ -63,14 +65,28 @@ def explore_and_report(request: ExploreRequest, console: Console, errors: Consol
         errors.print("dtms-lab: no scenario can be explored with these targets.", markup=False)
         return ExitStatus.INCONCLUSIVE
     report = _Report(request, console)
+    signal.signal(signal.SIGTERM, _interrupt)
     with _executor(request) as (executor, workers), report:
         tally = explore(executor, workers, fresh, request.seed, request.limits, report.tell)
-    report.tell_finds(tally)
+    try:
+        report.tell_finds(tally)
+    except KeyboardInterrupt:
+        tally.interrupted = True
     report.write(tally, began)
     report.close(tally)
+    if tally.lost:
+        errors.print(
+            f"dtms-lab: a worker died ({tally.lost}); what had been found by then is kept.",
+            markup=False,
+            soft_wrap=True,
+        )
     if tally.interrupted:
         errors.print("dtms-lab: interrupted; what had been found by then is kept.", markup=False)
     return _status(tally)
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def seedlings(request: ExploreRequest) -> list[Seedling]:
@@ -144,18 +160,20 @@ class _Report:
     def tell_finds(self, tally: Tally) -> None:
         """What was found since the last time, each with the way back."""
         for find in tally.finds[self._told :]:
+            self._told += 1
             path = self._keep(find)
-            confirmed = confirm(path)
             size = ", ".join(f"{count} {what}" for what, count in find.small.size.items())
             words = [
                 f"{find.failure.kind}: {find.failure.checker} in {find.failure.seedling.scenario}",
                 f"{find.small.told}",
                 f"made small in {find.small.plays} episodes, {find.small.cpu_s:.1f} s: {size}",
-                confirmed,
-                f"replay: dtms-lab replay {path}",
             ]
             self._print("\n".join(words))
-        self._told = len(tally.finds)
+            try:
+                if not tally.interrupted:
+                    self._print(confirm(path))
+            finally:
+                self._print(f"replay: dtms-lab replay {path}")
 
     def write(self, tally: Tally, began: datetime) -> None:
         """summary.json, whole or not at all."""
@@ -221,7 +239,7 @@ _VERDICTS = {
 def _status(tally: Tally) -> ExitStatus:
     if tally.failed:
         return ExitStatus.VIOLATED
-    if tally.could_not:
+    if tally.could_not or tally.lost:
         return ExitStatus.ENVIRONMENT_FAILED
     if tally.interrupted or not tally.episodes:
         return ExitStatus.INCONCLUSIVE
@@ -246,13 +264,16 @@ def _case_name(find: Find) -> Path:
 
 def confirm(path: Path) -> str:
     """Replays the case in a fresh process; what that says, in a sentence."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "scenarios", "replay", str(path)],
-        capture_output=True,
-        text=True,
-        timeout=CONFIRM_S_MAX,
-        check=False,
-    )
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "scenarios", "replay", str(path)],
+            capture_output=True,
+            text=True,
+            timeout=CONFIRM_S_MAX,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"NOT confirmed in a fresh process: it took more than {CONFIRM_S_MAX:.0f} s"
     if ended.returncode == ExitStatus.VIOLATED and "same digest" in ended.stdout:
         return "confirmed in a fresh process: same digest"
     words = (ended.stdout + ended.stderr).strip().splitlines() or ["it said nothing"]
@@ -269,7 +290,7 @@ def replay_and_report(paths: Sequence[Path], console: Console, errors: Console) 
         except (OSError, CaseRefused) as error:
             errors.print(f"dtms-lab: {error}", markup=False, soft_wrap=True)
             status = ExitStatus.USAGE
-        except (EnvironmentFailed, SimulationError) as error:
+        except (EnvironmentFailed, NotOffered, SimulationError, ValueError) as error:
             errors.print(f"dtms-lab: {path}: {error}", markup=False, soft_wrap=True)
             status = ExitStatus.ENVIRONMENT_FAILED
         else:

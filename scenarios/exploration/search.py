@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,6 +55,8 @@ class Tally:
     environment: list[tuple[Seedling, str]] = field(default_factory=list)
     could_not: int = 0
     interrupted: bool = False
+    lost: str = ""
+    """Why the workers are gone, where they are."""
 
     @property
     def elapsed_s(self) -> float:
@@ -83,8 +85,8 @@ def explore(
     limits: Limits,
     tell: Callable[[Tally], None],
 ) -> Tally:
-    """Explores until a limit is reached, or Ctrl-C; then ends what is under way and returns all
-    that was found. `tell` is called several times a second."""
+    """Explores until a limit is reached, Ctrl-C, or the workers are gone; then ends what is under
+    way and returns all that was found. `tell` is called several times a second."""
     search = _Search(executor, workers, Frontier(fresh, seed), limits, tell)
     search.run()
     return search.tally
@@ -114,15 +116,17 @@ class _Search:
             while True:
                 self._hand_out()
                 if not self._jobs:
-                    return
+                    break
                 done, _ = wait(self._jobs, POLL_S, FIRST_COMPLETED)
                 for future in done:
                     self._take(future)
                 self._tell(self.tally)
         except KeyboardInterrupt:
             self.tally.interrupted = True
-            for future in self._jobs:
-                future.cancel()
+        except BrokenExecutor as error:
+            self.tally.lost = str(error) or type(error).__name__
+        for future in self._jobs:
+            future.cancel()
 
     def _hand_out(self) -> None:
         while len(self._jobs) < self._workers * AHEAD and (count := self._wanted()):
@@ -142,11 +146,26 @@ class _Search:
 
     def _take(self, future: Future[Any]) -> None:
         about = self._jobs.pop(future)
-        result = future.result()
+        try:
+            result = future.result()
+        except BrokenExecutor:
+            raise
+        except Exception as error:  # noqa: BLE001 - told at the end, and the status says so
+            self._count_trouble(about, f"{type(error).__name__}: {error}")
+            return
         if isinstance(about, Failure):
             self.tally.finds.append(Find(about, result, self.tally.episodes))
         else:
             self._count(about, result)
+
+    def _count_trouble(self, about: list[Seedling] | Failure, why: str) -> None:
+        lost = [about.seedling] if isinstance(about, Failure) else about
+        self._keep_trouble([(seedling, why) for seedling in lost])
+
+    def _keep_trouble(self, trouble: list[tuple[Seedling, str]]) -> None:
+        tally = self.tally
+        tally.could_not += len(trouble)
+        tally.environment += trouble[: max(0, ENVIRONMENT_KEPT_MAX - len(tally.environment))]
 
     def _count(self, seedlings: list[Seedling], result: BatchResult) -> None:
         tally = self.tally
@@ -154,9 +173,7 @@ class _Search:
         tally.unknown += result.unknown
         tally.simulated_s += result.simulated_s
         tally.cpu_s += result.cpu_s
-        tally.could_not += len(result.environment)
-        room = ENVIRONMENT_KEPT_MAX - len(tally.environment)
-        tally.environment += result.environment[: max(0, room)]
+        self._keep_trouble(result.environment)
         for seedling, mark in zip(seedlings, result.fingerprints, strict=True):
             if mark:
                 tally.by_fidelity[seedling.fidelity] += 1

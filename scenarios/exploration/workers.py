@@ -23,13 +23,19 @@ class ClusterRefused(OSError):
 
 @contextmanager
 def processes(count: int) -> Iterator[Executor]:
-    """So many worker processes, ended when the block is left."""
+    """So many worker processes. When the block is left they are killed, whatever they do: nobody
+    waits any more for what it would come to."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["scenarios.exploration.batch"])
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=begin_work)
     try:
         yield pool
     finally:
+        workers = list((pool._processes or {}).values())
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.join()
         pool.shutdown(wait=True, cancel_futures=True)
 
 

@@ -59,7 +59,7 @@ class ActorProcess:
                     env=dict(self._environ),
                     limit=LINE_BYTES_MAX,
                     start_new_session=True,
-                    preexec_fn=_die_with_parent if sys.platform == "linux" else None,
+                    preexec_fn=die_with_parent if sys.platform == "linux" else None,
                 )
             except OSError as error:
                 raise EnvironmentFailed(f"{self.actor} cannot be started: {error}") from error
@@ -197,7 +197,7 @@ class ActorProcess:
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
-def _die_with_parent() -> None:
-    """In the child, before exec: the kernel kills it when the lab dies, however that happens."""
+def die_with_parent() -> None:
+    """In a child: the kernel kills it when its parent dies, however that happens."""
     if _libc is not None and _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         os._exit(127)
