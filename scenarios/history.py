@@ -230,7 +230,7 @@ class History:
         """By kind and service, and for no kind by service."""
         found: dict[tuple[str | None, str], list[Call]] = {}
         for call in self._calls:
-            service = call.service
+            service = service_of(call.invoke.process)
             found.setdefault((call.invoke.f, service), []).append(call)
             found.setdefault((None, service), []).append(call)
         return {about: tuple(calls) for about, calls in found.items()}
