@@ -152,22 +152,24 @@ def differing_field(trade: Trade, stored: Mapping[object, object]) -> str | None
     ticket = stored.get("ticket")
     if type(ticket) is not int or ticket != trade.ticket:
         return "ticket"
-    for field in ("symbol", "direction"):
-        if stored.get(field) != getattr(trade, field):
-            return field
-    for field, name in _STORED_NUMBERS:
-        if not _same_number(getattr(trade, field), stored.get(name)):
-            return field
+    get = stored.get
+    if get("symbol") != trade.symbol:
+        return "symbol"
+    if get("direction") != trade.direction:
+        return "direction"
+    # One by one, for this is asked of every answer.
+    if not _same_number(trade.entry, get("entry_price")):
+        return "entry"
+    if not _same_number(trade.volume, get("volume")):
+        return "volume"
+    if not _same_number(trade.stop_loss, get("stop_loss")):
+        return "stop_loss"
+    if not _same_number(trade.take_profit, get("take_profit")):
+        return "take_profit"
     return None
 
 
-_STORED_NUMBERS = (
-    ("entry", "entry_price"),
-    ("volume", "volume"),
-    ("stop_loss", "stop_loss"),
-    ("take_profit", "take_profit"),
-)
-_STORED_NAMES = dict(_STORED_NUMBERS)
+_STORED_NAMES = {"entry": "entry_price"}
 
 
 def _same_number(sent: float | None, stored: object) -> bool:

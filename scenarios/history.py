@@ -182,7 +182,13 @@ class History:
 
     def phase(self, name: str) -> Op | None:
         """Where the world said that the phase began; None where it never did."""
-        return next((op for op in self.notes("phase", "world") if op.get("name") == name), None)
+        return self._phases.get(name)
+
+    @cached_property
+    def _phases(self) -> dict[object, Op]:
+        """Where each began first."""
+        notes = self.notes("phase", "world")
+        return {name: op for op in reversed(notes) if isinstance(name := op.get("name"), str)}
 
     @cached_property
     def _paired(self) -> tuple[tuple[Call, ...], dict[str, tuple[Op, ...]]]:
@@ -224,7 +230,7 @@ class History:
         """By kind and service, and for no kind by service."""
         found: dict[tuple[str | None, str], list[Call]] = {}
         for call in self._calls:
-            service = call.service
+            service = service_of(call.invoke.process)
             found.setdefault((call.invoke.f, service), []).append(call)
             found.setdefault((None, service), []).append(call)
         return {about: tuple(calls) for about, calls in found.items()}

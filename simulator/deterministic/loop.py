@@ -329,6 +329,10 @@ class SimLoop(Sealed):
     def time(self) -> float:
         return self._now_s
 
+    def time_us(self) -> int:
+        """The time in whole microseconds."""
+        return int(self._now_s * 1e6)
+
     def call_soon(  # type: ignore[override] # our handles are slimmer than asyncio's
         self,
         callback: Callable[..., object],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextvars
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 
 
 class Life(Enum):
@@ -52,16 +53,12 @@ class Process:
     def alive(self) -> bool:
         return self.life is not DEAD
 
-    def at_death(self, do: Callable[[], None]) -> Callable[[], None]:
+    def at_death(self, do: Callable[[], None]) -> Callable[[], object]:
         """`do` is called, from outside, when the process dies; what comes back takes that back."""
         self._wills += 1
         key = self._wills
         self._last_will[key] = do
-
-        def revoke() -> None:
-            self._last_will.pop(key, None)
-
-        return revoke
+        return partial(self._last_will.pop, key, None)
 
     def die(self) -> None:
         """From now on nothing of it runs. What it holds outside is given back, in order."""

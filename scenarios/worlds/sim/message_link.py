@@ -97,9 +97,9 @@ class Flight(msgspec.Struct, eq=False):
     """The answer is on its way; a client that gives up now closes the connection under it."""
     server: Answer | None = None
     raw: HttpAnswer | None = None
-    unburden: Callable[[], None] = _nothing
+    unburden: Callable[[], object] = _nothing
     """The server's death is nothing to it any more."""
-    leave: Callable[[], None] = _nothing
+    leave: Callable[[], object] = _nothing
     """Nor is the client's."""
 
 

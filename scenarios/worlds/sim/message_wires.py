@@ -132,7 +132,7 @@ class MessageWires:
         """One exchange over a quiet connection of its own; None where no answer came."""
         loop = self._world.loop
         answered: asyncio.Future[Answer | None] = loop.create_future()
-        revoke: Callable[[], None] | None = None
+        revoke: Callable[[], object] | None = None
 
         def settle(answer: Answer | None, _raw: HttpAnswer | None = None) -> None:
             if not answered.done():

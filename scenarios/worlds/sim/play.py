@@ -90,7 +90,7 @@ def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
 
 def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played:
     choices = Choices(plan.seed, plan.choices)
-    recorder = Recorder(None, lambda: int(loop.time() * 1e6))
+    recorder = Recorder(None, loop.time_us)
     scenario = plan.played_scenario
     world = SimWorld(
         scenario,
