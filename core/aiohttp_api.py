@@ -30,8 +30,7 @@ class AiohttpApi:
             connector=aiohttp.TCPConnector(limit=connections, keepalive_timeout=keepalive_s),
             headers={"X-API-Key": api_key} if api_key else None,
             cookie_jar=aiohttp.DummyCookieJar(),
-            # An aiohttp that resends on its own would hide what the registrar decides.
-            middlewares=(),
+            middlewares=(_sent_once,),
         )
 
     async def enable(
@@ -80,6 +79,20 @@ class AiohttpApi:
             raise Unanswered(f"the answer is longer than {BODY_BYTES_MAX} bytes")
         header = response.headers.get("Retry-After")
         return Answer(response.status, _decode(raw), retry_after_s(header, self._now()))
+
+
+async def _sent_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """aiohttp sends a GET again whose connection was lost; an error that it does not know keeps it
+    from that. What is sent, and how often, is the registrar's to decide and the breaker's to count.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise Unanswered(f"{type(error).__name__}: {error}".rstrip(": ")) from error
 
 
 def _decode(raw: bytes) -> object:

@@ -140,6 +140,24 @@ async def test_a_reset_is_unanswered(adapter, serve, read_request, trade) -> Non
             await enable(adapter(url), trade)
 
 
+async def test_a_look_up_that_is_reset_is_sent_once(adapter, serve, read_request) -> None:
+    """What is tried again, and when, the registrar decides: no library behind its back."""
+    seen = []
+
+    async def reset(reader, writer):
+        seen.append(await read_request(reader))
+        linger = struct.pack("ii", 1, 0)
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+
+    async with serve(reset) as url:
+        api = adapter(url)
+        with pytest.raises(Unanswered):
+            await api.lookup(1001, timeout_s=2.0, correlation_id="c")
+        with pytest.raises(Unanswered):
+            await api.health(timeout_s=2.0)
+    assert len(seen) == 2
+
+
 @pytest.mark.parametrize(
     "reply",
     [b"HTTP/1.1 200 OK\r\ncontent-length: 50\r\n\r\n{", b"HTTP/1.1 2", b"rubbish\r\n\r\n", b""],

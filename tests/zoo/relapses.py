@@ -29,6 +29,10 @@ def _takes_all_for_its_own(_manager: Any) -> Any:
     return owns
 
 
+async def _leaves_it_to_aiohttp(request: Any, handler: Any) -> Any:
+    return await handler(request)
+
+
 async def _believes_one_answer(registrar: Any, drive: Any, accepted: Any) -> Outcome | None:
     ticket = drive.intent.ticket
     match await registrar._look_up(drive):
@@ -63,4 +67,5 @@ RELAPSES: dict[str, tuple[Exchange, ...]] = {
         ("core.registrar.Registrar._verify", _believes_one_answer),
     ),
     "two-services-one-strategy": (BLIND,),
+    "no-library-sends-again": (("core.aiohttp_api._sent_once", _leaves_it_to_aiohttp),),
 }
