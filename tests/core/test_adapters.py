@@ -228,6 +228,35 @@ async def test_connections_are_kept_and_at_most_ten(adapter, serve, read_request
         assert 10 <= most <= 12
 
 
+async def test_aiohttp_drops_its_idle_connections_with_one_that_was_lost(
+    serve, read_request, trade
+) -> None:
+    """What took one down took the others: each would cost a failure, and five open the breaker."""
+    restarted = False
+
+    async def handle(reader, writer):
+        made_before = not restarted
+        while not reader.at_eof():
+            await read_request(reader)
+            if made_before and restarted:
+                linger = struct.pack("ii", 1, 0)
+                writer.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_LINGER, linger
+                )
+                return
+            await asyncio.sleep(0.02)
+            writer.write(response(b"{}"))
+
+    async with serve(handle) as url:
+        api = AiohttpApi(url, now=now)
+        await asyncio.gather(*(enable(api, trade) for _ in range(8)))
+        restarted = True
+        with pytest.raises(Unanswered):
+            await enable(api, trade)
+        assert (await enable(api, trade)).status == 200
+        await api.aclose()
+
+
 @respx.mock
 async def test_httpx_sends_what_it_should(trade) -> None:
     route = respx.post("http://dtms.test/dtms/trade/enable").mock(
