@@ -185,13 +185,15 @@ class SqliteOutbox:
             item.future.set_result(result)
 
     def _answer_failed(self, batch: list[_Work], failure: OutboxFailed) -> None:
-        """What has nothing to write is true without the batch that it was part of."""
+        """What has nothing to write, and follows on nothing that had, is true without its batch."""
+        failed: set[int] = set()
         for item in batch:
             intent, result = item.change(self._intents.get(item.ticket))
-            if intent is None:
-                item.future.set_result(result)
-            else:
+            if intent is not None or item.ticket in failed:
+                failed.add(item.ticket)
                 item.future.set_exception(failure)
+            else:
+                item.future.set_result(result)
 
 
 @dataclass(slots=True)

@@ -60,6 +60,14 @@ def asked(outbox: SqliteOutbox, step: Step) -> list[Future]:
     return [*map(outbox.conclude, outcomes), outbox.put(put, "c")]
 
 
+def writes(told: Told, step: Step) -> list[bool]:
+    """Which of what `asked` asks for has something to write, or follows on something that has."""
+    outcomes, put = step
+    concluded = {o.ticket: o.ticket in told and told[o.ticket][0] != o.word for o in outcomes}
+    is_there = put.ticket in told and told[put.ticket][0] in {"PENDING", "CLOSED"}
+    return [*concluded.values(), not is_there or concluded.get(put.ticket, False)]
+
+
 def told_after(told: Told, step: Step, stored: object) -> Told:
     """What the acknowledgements of the step say, on top of what was told before."""
     outcomes, put = step

@@ -19,6 +19,7 @@ from tests.powerloss.outbox_life import (
     steps,
     told_after,
     trade,
+    writes,
 )
 
 STEPS = steps(3, 6)
@@ -44,7 +45,7 @@ def suffered(disk: ForgetfulDisk, path, told: Told) -> tuple[int, list[Forgetful
         futures = asked(outbox, step)
         if failed := [future for future in futures if future.exception(WAIT_S) is not None]:
             failures += 1
-            assert len(failed) == len(futures)
+            assert [future in failed for future in futures] == writes(told, step)
             assert {type(future.exception()) for future in failed} == {OutboxFailed}
             assert shown(outbox) == told
             mend(disk)

@@ -208,17 +208,20 @@ class DiskOutbox:
         return staged, results
 
     def _refuse(self, batch: Batch, error: OSError) -> None:
-        """What has nothing to write is true without the batch that it was part of."""
+        """What has nothing to write, and follows on nothing that had, is true without its batch."""
         what = errno.errorcode.get(error.errno or 0, "EIO")
+        failed: set[int] = set()
         for ticket, change, done in batch:
             intent, result = change(self._intents.get(ticket))
+            if intent is not None or ticket in failed:
+                failed.add(ticket)
             if done.done():
                 continue
-            if intent is None:
-                done.set_result(result)
-            else:
+            if ticket in failed:
                 done.set_exception(OutboxFailed(f"not durable: {what}"))
                 done.exception()  # whoever waits is told; for an outcome nobody need
+            else:
+                done.set_result(result)
 
 
 def _tell(batch: Batch, results: list[Any]) -> None:
