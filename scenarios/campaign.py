@@ -97,7 +97,7 @@ class Campaign:
         why = why_skipped(scenario, self.targets)
         if why or world != "sim":
             return why
-        return why_not_simulated(self.targets.client, self.targets.server)
+        return why_not_simulated(self.targets.client, self.targets.server, self.fidelity)
 
     def _fidelity(self, seed: int) -> Fidelity:
         if self.fidelity is not None:

@@ -99,6 +99,8 @@ def run(
     ] = None,
 ) -> None:
     """Run scenarios and judge them from their histories."""
+    if world == "local" and fidelity is not None:
+        refuse("--fidelity is for the world sim; in local all is real")
     try:
         request = RunRequest(
             scenarios=select(names or []),

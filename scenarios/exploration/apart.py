@@ -9,9 +9,11 @@ import pickle
 import sys
 
 from scenarios.exploration.batch import begin_work
+from scenarios.worlds.process import die_with_parent
 
 
 def main() -> None:
+    die_with_parent()
     begin_work()
     function, args, kwargs = pickle.loads(sys.stdin.buffer.read())
     answer: tuple[Exception | None, object]

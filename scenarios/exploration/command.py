@@ -30,6 +30,7 @@ from scenarios.exploration.workers import cluster, processes
 from scenarios.history import Op, encode_op
 from scenarios.output import ExitStatus, replace_file
 from scenarios.scenario import Scenario
+from scenarios.targets.spec import TargetRefused
 from scenarios.targets.targets import Targets, why_skipped
 from scenarios.worlds.sim.foreign import why_not_simulated
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
@@ -58,11 +59,19 @@ class ExploreRequest:
 
 
 def explore_and_report(request: ExploreRequest, console: Console, errors: Console) -> ExitStatus:
-    """Explores, tells what it finds as it finds it, and writes summary.json and cases/."""
+    """Explores, tells what it finds as it finds it, and writes summary.json and cases/.
+
+    Raises as `seedlings` does."""
     began = datetime.now(UTC)
     fresh = seedlings(request)
     if not fresh:
-        errors.print("dtms-lab: no scenario can be explored with these targets.", markup=False)
+        scenario = request.scenarios[0]
+        why = why_skipped(scenario, request.targets)
+        errors.print(
+            f"dtms-lab: nothing can be explored with these targets; {scenario.name} {why}.",
+            markup=False,
+            soft_wrap=True,
+        )
         return ExitStatus.INCONCLUSIVE
     report = _Report(request, console)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -90,10 +99,12 @@ def _interrupt(_number: int, _frame: object) -> None:
 
 
 def seedlings(request: ExploreRequest) -> list[Seedling]:
-    """One for each scenario and fidelity that can be explored, in the order of their turns."""
+    """One for each scenario and fidelity that can be explored, in the order of their turns.
+
+    Raises `TargetRefused` where these targets cannot be simulated, or not at that fidelity."""
     targets = request.targets
-    if why_not_simulated(targets.client, targets.server):
-        return []
+    if why := why_not_simulated(targets.client, targets.server, request.fidelity):
+        raise TargetRefused(why)
     if request.fidelity is not None:
         fidelities: tuple[Fidelity, ...] = (request.fidelity,)
     elif targets.are_reference:

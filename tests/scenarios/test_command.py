@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -46,50 +47,154 @@ def children_of_the_lab(folder: Path) -> list[str]:
     return found
 
 
+def workers_of_the_lab(folder: Path) -> list[str]:
+    """Command lines of worker processes and what plays a case, working in a folder."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            place = (entry / "cwd").resolve()
+        except OSError:
+            continue
+        if place == folder and words:
+            found.append(words)
+    return found
+
+
+def nobody_is_left(folder: Path) -> bool:
+    """Nobody works there any more, at once or after the moment that the kernel takes."""
+    deadline = time.monotonic() + 10
+    while workers_of_the_lab(folder) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not workers_of_the_lab(folder)
+
+
+def summary_in(folder: Path) -> dict[str, Any]:
+    told: dict[str, Any] = json.loads((folder / "out" / "summary.json").read_text())
+    return told
+
+
 def test_a_valid_run_exits_0_and_leaves_its_files(lab, tmp_path) -> None:
     ended = lab("run", "registered-again", "--seed", "7", "--out", "out")
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    summary = summary_in(tmp_path)
     assert summary["verdict"] == "valid"
     assert summary["exit_status"] == 0
-    (scenario,) = summary["scenarios"]
-    assert scenario["name"] == "registered-again"
-    assert scenario["episodes"] == 1
-    assert set(scenario["checkers"].values()) == {"valid"}
     assert {"schema", "started_at", "duration_s", "versions"} <= set(summary)
-    suites = ElementTree.parse(tmp_path / "out" / "junit.xml").getroot()
-    assert [case.get("name") for case in suites.iter("testcase")] == ["registered-again"]
-    history = tmp_path / "out" / "history" / "registered-again-7.jsonl"
-    assert json.loads(history.read_text().splitlines()[0])["f"] == "episode"
+    assert {path.name for path in (tmp_path / "out" / "history").iterdir()} == {
+        "registered-again-7.jsonl",
+        "registered-again-7-socket.jsonl",
+    }
+    for history in (tmp_path / "out" / "history").iterdir():
+        assert json.loads(history.read_text().splitlines()[0])["f"] == "episode"
     assert "1 valid, 0 invalid, 0 unknown" in ended.stdout
     assert "\x1b" not in ended.stdout
     assert not (tmp_path / "out" / "cases").exists()
-    assert children_of_the_lab(tmp_path) == []
+    assert nobody_is_left(tmp_path)
+
+
+def test_a_run_without_a_world_has_an_entry_for_each_world_and_fidelity(lab, tmp_path) -> None:
+    lab("run", "registered-again", "--seed", "7", "--out", "out")
+    entries = summary_in(tmp_path)["scenarios"]
+    assert [(e["name"], e["world"], e["fidelity"], e["episodes"]) for e in entries] == [
+        ("registered-again", "sim", "socket", 1),
+        ("registered-again", "local", "socket", 1),
+    ]
+    for entry in entries:
+        assert set(entry["checkers"].values()) == {"valid"}
+
+
+def test_junit_has_a_case_for_each_world(lab, tmp_path) -> None:
+    lab("run", "registered-again", "--seed", "7", "--out", "out")
+    suites = ElementTree.parse(tmp_path / "out" / "junit.xml").getroot()
+    assert [(case.get("classname"), case.get("name")) for case in suites.iter("testcase")] == [
+        ("duplicates.sim", "registered-again"),
+        ("duplicates.local", "registered-again"),
+    ]
+    (suite,) = suites
+    assert (suite.get("tests"), suite.get("failures"), suite.get("errors")) == ("2", "0", "0")
 
 
 def test_results_go_to_a_folder_of_their_own_under_runs(lab, tmp_path) -> None:
-    assert lab("run", "registered-again").returncode == 0
+    assert lab("run", "registered-again", "--world", "sim", "--seed", "1").returncode == 0
     (run,) = (tmp_path / "runs").iterdir()
     assert (run / "summary.json").exists()
 
 
 def test_a_saved_history_is_judged_again(lab, tmp_path) -> None:
-    lab("run", "registered-again", "--out", "out")
+    lab("run", "registered-again", "--world", "sim", "--seed", "1", "--out", "out")
     (history,) = (tmp_path / "out" / "history").iterdir()
     checked = lab("check", str(history))
     assert (checked.returncode, checked.stdout) == (0, f"{history}: valid\n")
 
 
+def test_a_fidelity_and_a_number_of_episodes_can_be_asked_for(lab, tmp_path) -> None:
+    words = ("--world", "sim", "--fidelity", "message", "--seed", "3", "--repeat", "2")
+    ended = lab("run", "registered-again", *words, "--out", "out")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    (entry,) = summary_in(tmp_path)["scenarios"]
+    assert (entry["world"], entry["fidelity"], entry["episodes"]) == ("sim", "message", 2)
+    assert {path.name for path in (tmp_path / "out" / "history").iterdir()} == {
+        "registered-again-3-message.jsonl",
+        "registered-again-4-message.jsonl",
+    }
+
+
+def test_the_simulation_plays_each_schedule_at_each_fidelity_twice(lab, tmp_path) -> None:
+    assert lab("run", "registered-again", "--world", "sim", "--out", "out").returncode == 0
+    entries = summary_in(tmp_path)["scenarios"]
+    assert {e["fidelity"]: e["episodes"] for e in entries} == {"message": 6, "http": 6, "socket": 6}
+
+
+@pytest.mark.parametrize(
+    ("scenario", "target", "checker"),
+    [
+        ("answer-lost-once", ("--client", f"{ZOO / 'naive_client.py'}:register_trade"),
+         "failure_is_honest"),
+        ("kill-after-ack", ("--server", f"{ZOO / 'early_ack_server.py'}:make_app"),
+         "acknowledged_is_kept"),
+    ],
+)  # fmt: skip
+def test_a_bug_found_in_the_simulation_is_a_small_case_that_plays_again(
+    lab, tmp_path, scenario, target, checker
+) -> None:
+    words = ("--world", "sim", "--seed", "1", "--repeat", "4")
+    ended = lab("run", scenario, *target, *words, "--out", "out")
+    assert ended.returncode == 1, ended.stdout + ended.stderr
+    assert f"INVALID {checker}: " in ended.stdout
+    (path,) = (tmp_path / "out" / "cases").iterdir()
+    assert ended.stdout.count("replay: ") == 1
+    assert f"replay: dtms-lab replay {path.relative_to(tmp_path)}\n" in ended.stdout
+    (entry,) = summary_in(tmp_path)["scenarios"]
+    assert (entry["fidelity"], entry["verdict"]) == ("socket", "invalid")
+    assert entry["cases"] == [f"cases/{path.name}"]
+    again = lab("replay", str(path))
+    assert again.returncode == 1, again.stderr
+    assert "same digest" in again.stdout
+
+
 def test_a_naive_client_exits_1_and_is_told_property_trade_and_times(lab, tmp_path) -> None:
     client = f"{ZOO / 'naive_client.py'}:register_trade"
-    ended = lab("run", "answer-lost-once", "--client", client, "--out", "out", "--seed", "3")
+    ended = lab(
+        "run",
+        "answer-lost-once",
+        "--client",
+        client,
+        "--world",
+        "local",
+        "--out",
+        "out",
+        "--seed",
+        "3",
+    )
     assert ended.returncode == 1
     assert "INVALID failure_is_honest: 1001 was reported as not registered, and is there" in (
         ended.stdout
     )
     lines = ended.stdout.splitlines()
     assert any("s bot/0" in line and "register 1001" in line for line in lines)
-    assert any(line.startswith("replay: dtms-lab run answer-lost-once --seed 3") for line in lines)
+    again = "replay: dtms-lab run answer-lost-once --world local --seed 3 --client "
+    assert any(line.startswith(again) for line in lines)
     case = json.loads((tmp_path / "out" / "cases" / "answer-lost-once-3.json").read_text())
     assert case["verdict"]["failure_is_honest"] == "invalid"
     assert case["seed"] == 3
@@ -101,7 +206,7 @@ def test_a_naive_client_exits_1_and_is_told_property_trade_and_times(lab, tmp_pa
 
 def test_a_server_that_acknowledges_before_it_commits_exits_1(lab, tmp_path) -> None:
     server = f"{ZOO / 'early_ack_server.py'}:make_app"
-    ended = lab("run", "kill-after-ack", "--server", server, "--out", "out", "--repeat", "3")
+    ended = lab("run", "kill-after-ack", "--server", server, "--world", "local", "--repeat", "3")
     assert ended.returncode == 1
     assert "INVALID acknowledged_is_kept" in ended.stdout
     assert "was acknowledged and is gone" in ended.stdout
@@ -111,9 +216,10 @@ def test_scenarios_that_a_target_cannot_be_put_through_are_told(lab, tmp_path) -
     client = f"{ZOO / 'naive_client.py'}:register_trade"
     ended = lab("run", "ownership", "kill-client", "--client", client, "--out", "out")
     assert ended.returncode == 3
-    assert "skipped recovery kill-client: demands a durable client" in ended.stdout
-    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
-    assert {s["verdict"] for s in summary["scenarios"]} == {"skipped"}
+    assert "skipped recovery kill-client in local: demands a durable client" in ended.stdout
+    entries = summary_in(tmp_path)["scenarios"]
+    assert {entry["verdict"] for entry in entries} == {"skipped"}
+    assert {entry["world"] for entry in entries} == {"sim", "local"}
 
 
 @pytest.mark.parametrize(
@@ -132,6 +238,20 @@ def test_scenarios_that_a_target_cannot_be_put_through_are_told(lab, tmp_path) -
         (["run", "--server", "https://127.0.0.1"], "only to http:// on loopback"),
         (["run", "--server", "http://127.0.0.1:x"], "x"),
         (["run", "--python", "/no/python"], "there is no such program"),
+        (["run", "--fidelity", "x"], "there is no fidelity 'x'; there are: message, http, socket"),
+        (["explore", "no-such-thing"], "there is no scenario or suite 'no-such-thing'"),
+        (["explore", "--for", "soon"], "--for soon: must be a time such as 90s, 10m or 2h"),
+        (["explore", "--for", "-1s"], "--for -1s: must be a time"),
+        (["explore", "--for", "nan"], "--for nan: must be a time"),
+        (["explore", "--for", ""], "--for : must be a time"),
+        (["explore", "--fidelity", "x"], "there is no fidelity 'x'"),
+        (["explore", "--client", "nobody"], "is no client target"),
+        (["explore", "--client", "cmd:true"], "programs run in local"),
+        (["explore", "--server", "http://127.0.0.1:1"], "outside of any sim"),
+        (["explore", "--client", "asyncio:sleep", "--fidelity", "http"], "needs fidelity socket"),
+        (["run", "--world", "local", "--fidelity", "http"], "--fidelity is for the world sim"),
+        (["sweep", "--fidelity", "x"], "there is no fidelity 'x'"),
+        (["replay", "gone.json"], "gone.json"),
         (["check", "gone.jsonl"], "gone.jsonl"),
         (["list", "nothing"], "there is no scenario or suite 'nothing'"),
     ],
@@ -150,10 +270,11 @@ def test_bad_options_are_status_2(lab, words) -> None:
     assert lab(*words).returncode == 2
 
 
-def test_a_folder_with_something_in_it_is_not_touched(lab, tmp_path) -> None:
+@pytest.mark.parametrize("command", ["run", "explore", "sweep"])
+def test_a_folder_with_something_in_it_is_not_touched(lab, tmp_path, command) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "precious").write_text("x")
-    ended = lab("run", "registered-again", "--out", "out")
+    ended = lab(command, "--out", "out")
     assert ended.returncode == 2
     assert "is not an empty folder" in ended.stderr
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["precious"]
@@ -177,7 +298,9 @@ def test_a_server_that_never_gets_ready_is_the_environments_failure(lab, tmp_pat
     (tmp_path / "broken.py").write_text(
         "def make(data_dir):\n    raise RuntimeError('no licence')\n"
     )
-    ended = lab("run", "registered-again", "--server", "broken.py:make", "--out", "out")
+    ended = lab(
+        "run", "registered-again", "--server", "broken.py:make", "--world", "local", "--out", "out"
+    )
     assert ended.returncode == 5
     assert "dtms ended before it was ready" in ended.stdout
     assert "no licence" in ended.stdout
@@ -187,33 +310,48 @@ def test_a_server_that_never_gets_ready_is_the_environments_failure(lab, tmp_pat
 
 def test_a_client_that_dies_at_once_is_the_environments_failure(lab, tmp_path) -> None:
     (tmp_path / "broken.py").write_text("import no_such_library\ndef f(ticket, trade): ...\n")
-    ended = lab("run", "registered-again", "--client", "broken.py:f", "--out", "out")
+    ended = lab(
+        "run", "registered-again", "--client", "broken.py:f", "--world", "local", "--out", "out"
+    )
     assert ended.returncode == 5
     assert "no_such_library" in ended.stdout
 
 
+@pytest.mark.parametrize("world", ["sim", "local"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_keeps_what_it_has_and_leaves_no_process(tmp_path, number) -> None:
+def test_an_interrupted_run_keeps_what_it_has_and_leaves_no_process(
+    tmp_path, number, world
+) -> None:
     command = [sys.executable, "-m", "scenarios", "run", "registered-again", "frozen-server"]
-    command += ["--repeat", "50", "--jobs", "2", "--out", "out"]
-    running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True)
-    assert running.stdout is not None
+    command += ["--world", world, "--repeat", "50000", "--jobs", "2", "--out", "out"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    running = subprocess.Popen(command, cwd=tmp_path, text=True, **pipes)  # type: ignore[call-overload]
     for line in running.stdout:
         if line.startswith("[1/"):
             break
     running.send_signal(number)
-    rest = running.stdout.read()
-    assert running.wait(30) == 3
-    running.stdout.close()
+    rest, errors = running.communicate(timeout=30)
+    assert running.returncode == 3
+    assert errors == "dtms-lab: interrupted; what had ended by then is kept.\n"
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["interrupted"] is True
     assert sum(scenario["episodes"] for scenario in summary["scenarios"]) >= 1
     assert "scenarios" in rest
-    assert children_of_the_lab(tmp_path) == []
+    assert nobody_is_left(tmp_path)
 
 
 def test_even_kill_9_of_the_lab_leaves_no_process(tmp_path) -> None:
-    command = [sys.executable, "-m", "scenarios", "run", "frozen-server", "--out", "out"]
+    command = [
+        sys.executable,
+        "-m",
+        "scenarios",
+        "run",
+        "frozen-server",
+        "--world",
+        "local",
+        "--out",
+        "out",
+    ]
     running = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 30
     while len(children_of_the_lab(tmp_path)) < 3 and time.monotonic() < deadline:

@@ -26,9 +26,11 @@ from simulator.deterministic.process import ProcessKilled
 PLAIN = "plain functions run in local: what blocks cannot run in virtual time"
 
 
-def why_not_simulated(client: ClientTarget, server: ServerTarget) -> str:
-    """Why these targets cannot run in the world `sim`, in a sentence; empty where they can, at
-    fidelity `socket` if either is not this repository's own."""
+def why_not_simulated(
+    client: ClientTarget, server: ServerTarget, fidelity: str | None = "socket"
+) -> str:
+    """Why these targets cannot run in the world `sim` at that fidelity (None: at the one that suits
+    them), in a sentence; empty where they can."""
     if isinstance(client, CommandClient):
         return f"{client.name}: programs run in local; the simulation runs Python functions"
     if isinstance(client, FunctionClient) and _is_plain(client.location):
@@ -37,6 +39,8 @@ def why_not_simulated(client: ClientTarget, server: ServerTarget) -> str:
         return f"{server.name}: programs run in local; the simulation runs ASGI applications"
     if isinstance(server, RunningServer):
         return f"{server.name}: a server that runs already lives in real time, outside of any sim"
+    if fidelity not in {None, "socket"} and are_foreign(client, server):
+        return f"{client.name} with {server.name} needs fidelity socket"
     return ""
 
 

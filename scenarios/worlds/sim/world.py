@@ -26,7 +26,6 @@ from scenarios.targets.trading import PositionsClient, UniversalManagerClient
 from scenarios.worlds.sim.foreign import (
     FunctionService,
     application,
-    are_foreign,
     exit_status,
     why_not_simulated,
 )
@@ -173,9 +172,7 @@ class SimWorld:
     async def open(self) -> None:
         """Lays every link; nobody runs yet. Raises `EnvironmentFailed` for targets that cannot
         run here."""
-        why = why_not_simulated(self.client, self.server)
-        if not why and self.fidelity != "socket" and are_foreign(self.client, self.server):
-            why = f"{self.client.name} with {self.server.name} needs fidelity socket"
+        why = why_not_simulated(self.client, self.server, self.fidelity)
         if why:
             raise EnvironmentFailed(why)
         for service in self.scenario.services:
