@@ -179,8 +179,8 @@ class _Report:
                 f"{find.small.told}",
                 f"made small in {find.small.plays} episodes, {find.small.cpu_s:.1f} s: {size}",
             ]
-            self._print("\n".join(words))
             try:
+                self._print("\n".join(words))
                 if not tally.interrupted:
                     self._print(confirm(path))
             finally:
