@@ -248,7 +248,10 @@ def test_scenarios_that_a_target_cannot_be_put_through_are_told(lab, tmp_path) -
         (["explore", "--client", "nobody"], "is no client target"),
         (["explore", "--client", "cmd:true"], "programs run in local"),
         (["explore", "--server", "http://127.0.0.1:1"], "outside of any sim"),
-        (["explore", "--client", "asyncio.tasks:sleep", "--fidelity", "http"], "needs fidelity socket"),
+        (
+            ["explore", "--client", "asyncio.tasks:sleep", "--fidelity", "http"],
+            "needs fidelity socket",
+        ),
         (["run", "--world", "local", "--fidelity", "http"], "--fidelity is for the world sim"),
         (["sweep", "--fidelity", "x"], "there is no fidelity 'x'"),
         (["replay", "gone.json"], "gone.json"),
