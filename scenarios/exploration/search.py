@@ -122,7 +122,8 @@ class _Search:
                 if not self._jobs or self.tally.interrupted:
                     break
                 done, _ = wait(self._jobs, POLL_S, FIRST_COMPLETED)
-                for future in done:
+                # In the order in which they were handed out: a set has another in each process.
+                for future in [job for job in self._jobs if job in done]:
                     self._take(future)
                 self._tell(self.tally)
         except KeyboardInterrupt:
