@@ -9,59 +9,63 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.case import decode_case
-from tests.zoo.hunt import Hunt, by_the_reference, hunt, is_small
+from scenarios.exploration.shrink import Shrinker, Shrunk
+from tests.zoo.hunt import by_the_reference, catch_soon, is_small
 from tests.zoo.planted import PLANTED
 
 ROOT = Path(__file__).parents[2]
-EPISODES_MAX = 1_000
 HAUNTS = {
-    "ACK_BEFORE_SYNC": (3, "store-slow"),
-    "CHECK_THEN_ACT": (0, "conflicting-payloads"),
-    "TIMEOUT_IS_FAILURE": (0, "answer-lost-once"),
-    "SEND_THEN_WRITE": (3, "kill-client"),
-    "NEW_AGAIN": (0, "answer-lost-once"),
-    "NEVER_HALF_OPENS": (0, "flapping"),
-    "LOOKUP_RACES_RECOVERY": (0, "broker-down-at-restart"),
+    "ACK_BEFORE_SYNC": "pool-starvation",
+    "CHECK_THEN_ACT": "conflicting-payloads",
+    "TIMEOUT_IS_FAILURE": "answer-lost-once",
+    "SEND_THEN_WRITE": "kill-client",
+    "NEW_AGAIN": "answer-lost-once",
+    "NEVER_HALF_OPENS": "flapping",
+    "LOOKUP_RACES_RECOVERY": "broker-down-at-restart",
 }
-"""A seed and a scenario that find it soon; `python -m tests.zoo.hunt` looks everywhere."""
+"""Where each is caught soon; `python -m tests.zoo.hunt` looks everywhere."""
 BUGS = {bug.parts.name.rpartition(":")[2]: bug for bug in PLANTED}
 
 each_bug = pytest.mark.parametrize("name", BUGS)
 
 
 @cache
-def hunted(name: str) -> Hunt:
-    seed, scenario = HAUNTS[name]
-    found = hunt(BUGS[name], seed, [scenario], EPISODES_MAX)
-    assert found is not None, f"{BUGS[name].bug} escaped"
-    return found
+def hunted(name: str) -> tuple[Shrunk, str]:
+    """What is left of it, and the checker that found it."""
+    failing, checker = catch_soon(BUGS[name], HAUNTS[name])
+    return Shrinker(failing, checker).shrink(), checker
 
 
 @each_bug
 def test_it_is_found_by_a_checker_that_may_claim_it(name) -> None:
-    assert hunted(name).checker in BUGS[name].claims
+    _shrunk, checker = hunted(name)
+    assert checker in BUGS[name].claims
 
 
 @each_bug
 def test_it_is_made_small(name) -> None:
-    assert is_small(hunted(name).size), hunted(name).size
+    shrunk, _checker = hunted(name)
+    assert is_small(shrunk.size), shrunk.size
 
 
 @each_bug
 def test_the_small_plan_breaks_the_same_checker(name) -> None:
-    assert decode_case(hunted(name).case).verdict[hunted(name).checker] == "invalid"
+    shrunk, checker = hunted(name)
+    assert checker in shrunk.judged.broken
 
 
 @each_bug
 def test_the_reference_survives_the_same_plan(name) -> None:
-    assert by_the_reference(decode_case(hunted(name).case).plan).broken == ()
+    shrunk, _checker = hunted(name)
+    assert by_the_reference(shrunk.judged.plan).broken == ()
 
 
 @each_bug
 def test_its_case_plays_again_alike_in_a_fresh_process(name, tmp_path) -> None:
+    shrunk, checker = hunted(name)
+    case = shrunk.judged.case()
     path = tmp_path / "case.json"
-    path.write_text(hunted(name).case)
+    path.write_text(case.encode())
     ended = subprocess.run(
         [sys.executable, "-m", "scenarios", "replay", str(path)],
         capture_output=True,
@@ -70,5 +74,5 @@ def test_its_case_plays_again_alike_in_a_fresh_process(name, tmp_path) -> None:
         timeout=60,
     )
     assert ended.returncode == 1, ended.stderr
-    assert f"{path}: same digest {decode_case(hunted(name).case).digest[:16]}" in ended.stdout
-    assert f"INVALID {hunted(name).checker}" in ended.stdout
+    assert f"{path}: same digest {case.digest[:16]}" in ended.stdout
+    assert f"INVALID {checker}" in ended.stdout

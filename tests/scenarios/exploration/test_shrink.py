@@ -16,7 +16,7 @@ from scenarios.suites import SCENARIOS
 from scenarios.verdict import Invalid, Valid
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.world import EnvironmentFailed
-from tests.zoo.hunt import catch, is_small
+from tests.zoo.hunt import catch, catch_soon, is_small
 from tests.zoo.planted import ACK_BEFORE_SYNC, LOOKUP_RACES_RECOVERY, NEVER_HALF_OPENS, PLANTED
 
 CHECKER = "acknowledged_is_kept"
@@ -115,10 +115,7 @@ def test_no_more_episodes_are_played_than_were_allowed(breaks_where, budget) -> 
 
 
 def test_it_is_the_checker_asked_for_that_stays_broken() -> None:
-    bug = BUGS[ACK_BEFORE_SYNC]
-    caught = catch(bug, 3, ["store-slow"], 1_000)
-    assert caught is not None
-    failing, checker, _played = caught
+    failing, checker = catch_soon(BUGS[ACK_BEFORE_SYNC], "pool-starvation")
     small = Shrinker(failing, checker).shrink().judged
     assert checker in small.broken
 
@@ -130,24 +127,12 @@ def test_one_plan_is_made_small_in_one_way() -> None:
     assert one.plays == other.plays
 
 
-@pytest.mark.parametrize(
-    ("parts", "seed", "scenario"),
-    [
-        (ACK_BEFORE_SYNC, 2, "store-slow"),
-        (LOOKUP_RACES_RECOVERY, 0, "broker-down-at-restart"),
-        (LOOKUP_RACES_RECOVERY, 2, "broker-down-at-restart"),
-    ],
-)
-def test_what_stays_large_is_tried_with_one_death_in_the_place_of_several_faults(
-    parts, seed, scenario
-) -> None:
-    caught = catch(BUGS[parts], seed, [scenario], 1_000)
-    assert caught is not None
-    failing, checker, _played = caught
-    assert len(failing.plan.faults or ()) > 2
-    shrunk = Shrinker(failing, checker).shrink()
-    assert is_small(shrunk.size), shrunk.size
-    assert checker in shrunk.judged.broken
+def test_what_takes_several_faults_at_the_right_moment_is_made_small() -> None:
+    bug, haunt = BUGS[LOOKUP_RACES_RECOVERY], "broker-down-at-restart"
+    caught = [catch(bug, seed, [haunt], 300) for seed in range(4)]
+    sizes = [Shrinker(found[0], found[1]).shrink().size for found in caught if found is not None]
+    assert sizes
+    assert [size for size in sizes if not is_small(size)] == []
 
 
 def test_a_failure_of_which_nothing_is_left_but_a_fault_on_every_link_is_made_small() -> None:
