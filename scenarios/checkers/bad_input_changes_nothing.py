@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from scenarios.evidence.actors import SERVER, ended_by_lab, told
 from scenarios.evidence.final import Final
 from scenarios.evidence.reading import integer, items
-from scenarios.evidence.reports import reports
+from scenarios.evidence.reports import Report, reports
 from scenarios.history import Call, History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
 
@@ -24,7 +24,7 @@ def bad_input_changes_nothing(history: History) -> Verdict:
     findings = [_answered(call) for call in calls]
     findings += _changed(calls, final)
     findings += _ended_server(history, calls)
-    findings += _good_ones_failed(history, calls)
+    findings += _good_ones_failed(history, calls, final)
     return conclude(findings)
 
 
@@ -65,10 +65,17 @@ def _ended_server(history: History, calls: tuple[Call, ...]) -> Iterator[Verdict
             yield Invalid(f"the server ended after bad input {before[-1].get('case')}", evidence)
 
 
-def _good_ones_failed(history: History, calls: tuple[Call, ...]) -> Iterator[Verdict]:
+def _good_ones_failed(history: History, calls: tuple[Call, ...], final: Final) -> Iterator[Verdict]:
+    """One that was not told in time succeeded if it is there in the end."""
     first = calls[0].invoke.index
     later = [r for r in reports(history) if r.call.invoke.index > first and r.call.completion]
-    if later and all(report.ended != "ok" for report in later):
+
+    def failed(report: Report) -> bool:
+        if report.ended == "info":
+            return final.presence(report.ticket) in {"absent", "unread"}
+        return report.ended != "ok"
+
+    if later and all(map(failed, later)):
         why = f"after bad input none of {len(later)} good registrations succeeded"
         evidence = tuple(index for report in later for index in report.call.indices)
         yield Invalid(why, evidence, tuple(report.ticket for report in later))

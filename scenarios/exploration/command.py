@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 import time
@@ -22,6 +21,7 @@ from rich.text import Text
 from chaos.nemesis import NotOffered
 from scenarios.case import CaseRefused, read_case, versions
 from scenarios.explain import explain
+from scenarios.exploration.interruption import interruptible
 from scenarios.exploration.replay import Replayed, replay
 from scenarios.exploration.search import Find, Limits, Tally, explore
 from scenarios.exploration.seedling import Seedling
@@ -74,14 +74,14 @@ def explore_and_report(request: ExploreRequest, console: Console, errors: Consol
         )
         return ExitStatus.INCONCLUSIVE
     report = _Report(request, console)
-    signal.signal(signal.SIGTERM, _interrupt)
-    with _executor(request) as (executor, workers), report:
-        tally = explore(executor, workers, fresh, request.seed, request.limits, report.tell)
-    try:
+    with interruptible() as stop:
+        with _executor(request) as (executor, workers), report:
+            tally = explore(
+                executor, workers, fresh, request.seed, request.limits, report.tell, stop
+            )
         report.tell_finds(tally)
-    except KeyboardInterrupt:
-        tally.interrupted = True
-    report.write(tally, began)
+        tally.interrupted = tally.interrupted or stop()
+        report.write(tally, began)
     report.close(tally)
     if tally.lost:
         errors.print(
@@ -92,10 +92,6 @@ def explore_and_report(request: ExploreRequest, console: Console, errors: Consol
     if tally.interrupted:
         errors.print("dtms-lab: interrupted; what had been found by then is kept.", markup=False)
     return _status(tally)
-
-
-def _interrupt(_number: int, _frame: object) -> None:
-    raise KeyboardInterrupt
 
 
 def seedlings(request: ExploreRequest) -> list[Seedling]:
@@ -179,8 +175,8 @@ class _Report:
                 f"{find.small.told}",
                 f"made small in {find.small.plays} episodes, {find.small.cpu_s:.1f} s: {size}",
             ]
-            self._print("\n".join(words))
             try:
+                self._print("\n".join(words))
                 if not tally.interrupted:
                     self._print(confirm(path))
             finally:

@@ -84,10 +84,11 @@ def explore(
     seed: int,
     limits: Limits,
     tell: Callable[[Tally], None],
+    stop: Callable[[], bool] = lambda: False,
 ) -> Tally:
-    """Explores until a limit is reached, Ctrl-C, or the workers are gone; then ends what is under
-    way and returns all that was found. `tell` is called several times a second."""
-    search = _Search(executor, workers, Frontier(fresh, seed), limits, tell)
+    """Explores until a limit is reached, `stop` says so, Ctrl-C, or the workers are gone; then ends
+    what is under way and returns all that was found. `tell` is called several times a second."""
+    search = _Search(executor, workers, Frontier(fresh, seed), limits, tell, stop)
     search.run()
     return search.tally
 
@@ -100,8 +101,10 @@ class _Search:
         frontier: Frontier,
         limits: Limits,
         tell: Callable[[Tally], None],
+        stop: Callable[[], bool],
     ) -> None:
         self.tally = Tally(time.monotonic())
+        self._stop = stop
         self._executor = executor
         self._workers = workers
         self._frontier = frontier
@@ -115,10 +118,12 @@ class _Search:
         try:
             while True:
                 self._hand_out()
-                if not self._jobs:
+                self.tally.interrupted = self._stop()
+                if not self._jobs or self.tally.interrupted:
                     break
                 done, _ = wait(self._jobs, POLL_S, FIRST_COMPLETED)
-                for future in done:
+                # In the order in which they were handed out: a set has another in each process.
+                for future in [job for job in self._jobs if job in done]:
                     self._take(future)
                 self._tell(self.tally)
         except KeyboardInterrupt:

@@ -14,6 +14,7 @@ def bad(answer, case="nan-entry"):
 REFUSED = 'ok bad-input {"status": 422}'
 ABSENT = "9s auditor ok read-all 900001:absent"
 GOOD = "2s bot/0 invoke register 1001\n 3s bot/0 ok register 1001\n"
+PENDING = "2s bot/0 invoke register 1001\n 3s bot/0 info register 1001\n"
 REJECTED = "2s bot/0 invoke register 1001\n 3s bot/0 fail register 1001\n"
 
 
@@ -22,6 +23,8 @@ REJECTED = "2s bot/0 invoke register 1001\n 3s bot/0 fail register 1001\n"
     [
         bad(REFUSED) + ABSENT,
         bad('ok bad-input {"status": 400}') + GOOD + ABSENT,
+        # A caller that was not told in time is registered in the end.
+        bad(REFUSED) + PENDING + "9s auditor ok read-all 900001:absent 1001",
         # A server that is killed, or told to stop, did not end of bad input.
         bad(REFUSED) + "2s world ok kill dtms\n 2s world ok exited dtms\n" + ABSENT,
         '1s nemesis ok inflict {"fault": "server-fault", "actor": "dtms"}\n'
@@ -65,6 +68,10 @@ def test_refused_absent_and_harmless_is_valid(history, text):
         ),
         (
             bad(REFUSED) + REJECTED + ABSENT,
+            "after bad input none of 1 good registrations succeeded",
+        ),
+        (
+            bad(REFUSED) + PENDING + "9s auditor ok read-all 900001:absent 1001:absent",
             "after bad input none of 1 good registrations succeeded",
         ),
     ],
