@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 from chaos.nemesis import NotOffered
 from scenarios.explain import explain
@@ -20,6 +23,8 @@ from scenarios.trial import Outcome, Trial
 from scenarios.verdict import Invalid, Unknown, Verdict
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimulationError
+
+T = TypeVar("T")
 
 BATCH = {"message": 16, "http": 8, "socket": 2}
 """Episodes of one job: some tenths of a second."""
@@ -43,32 +48,28 @@ class SimCampaign:
     ) -> None:
         """Plays every trial and tells each outcome as it comes; the first failure of each scenario
         is made small. Cancelled, it ends what runs."""
-        loop = asyncio.get_running_loop()
         keep = len(self.trials) <= HISTORIES_KEPT_MAX
         shrunk: set[str] = set()
         running: dict[asyncio.Future[list[Told]], list[Trial]] = {}
         with processes(self.workers) as pool:
-            try:
-                batches = self._batches()
-                while True:
-                    for batch in islice(batches, self.workers * 2 - len(running)):
-                        seedlings = [self._seedling(trial) for trial in batch]
-                        running[loop.run_in_executor(pool, play_told, seedlings, keep)] = batch
-                    if not running:
-                        return
-                    done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                    for job in done:
-                        for trial, told in zip(running.pop(job), job.result(), strict=True):
-                            on_outcome(self._outcome(trial, told))
-                            broken = _first_broken(told)
-                            if broken is not None and trial.scenario.name not in shrunk:
-                                shrunk.add(trial.scenario.name)
-                                failure = Failure(self._seedling(trial), broken, "", "")
-                                small = await loop.run_in_executor(pool, shrink_failure, failure)
-                                on_small(trial, small)
-            finally:
-                for job in running:
-                    job.cancel()
+            batches = self._batches()
+            while True:
+                for batch in islice(batches, self.workers * 2 - len(running)):
+                    seedlings = [self._seedling(trial) for trial in batch]
+                    running[_begun(pool, play_told, seedlings, keep)] = batch
+                if not running:
+                    return
+                done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+                for job in done:
+                    for trial, told in zip(running.pop(job), job.result(), strict=True):
+                        on_outcome(self._outcome(trial, told))
+                        broken = _first_broken(told)
+                        if broken is not None and trial.scenario.name not in shrunk:
+                            shrunk.add(trial.scenario.name)
+                            failure = Failure(self._seedling(trial), broken, "", "")
+                            # Shielded: the pool's own thread would stumble over what is cancelled.
+                            small = await asyncio.shield(_begun(pool, shrink_failure, failure))
+                            on_small(trial, small)
 
     def _batches(self) -> Iterator[list[Trial]]:
         batch: list[Trial] = []
@@ -110,6 +111,13 @@ class Told:
     environment: str
     history: bytes | None
     told: dict[str, str]
+
+
+def _begun(pool: Executor, job: Callable[..., T], *args: object) -> asyncio.Future[T]:
+    """The job under way. Where nobody waits for it any more, what becomes of it is no news."""
+    future = asyncio.get_running_loop().run_in_executor(pool, partial(job, *args))
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
 
 
 def play_told(seedlings: Sequence[Seedling], keep: bool) -> list[Told]:

@@ -130,8 +130,6 @@ class _Search:
             self.tally.interrupted = True
         except BrokenExecutor as error:
             self.tally.lost = str(error) or type(error).__name__
-        for future in self._jobs:
-            future.cancel()
 
     def _hand_out(self) -> None:
         while len(self._jobs) < self._workers * AHEAD and (count := self._wanted()):

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 from scenarios.exploration.batch import begin_work
 
@@ -31,6 +32,7 @@ def processes(count: int) -> Iterator[Executor]:
     try:
         yield pool
     finally:
+        # No future is cancelled by itself: the pool's own thread would stumble over it.
         workers = list((pool._processes or {}).values())
         for worker in workers:
             worker.kill()
@@ -59,7 +61,11 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
         threads = sum(client.nthreads().values())
         if not threads:
             raise ClusterRefused(f"--cluster {address}: it has no workers")
-        yield Apart(client.get_executor(pure=False)), threads
+        apart = Apart(client.get_executor(pure=False))
+        try:
+            yield apart, threads
+        finally:
+            apart.take_back()
     finally:
         client.close()
 
@@ -70,9 +76,17 @@ class Apart(Executor):
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self._submitted: WeakSet[Future[Any]] = WeakSet()
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
-        return self._executor.submit(run_apart, pickle.dumps((fn, args, kwargs)))
+        future = self._executor.submit(run_apart, pickle.dumps((fn, args, kwargs)))
+        self._submitted.add(future)
+        return future
+
+    def take_back(self) -> None:
+        """Nothing begins any more that has not yet."""
+        for future in tuple(self._submitted):
+            future.cancel()
 
 
 def run_apart(job: bytes) -> Any:

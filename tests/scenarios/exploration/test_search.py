@@ -98,21 +98,6 @@ def test_ctrl_c_keeps_what_was_found(inline) -> None:
     assert tally.episodes > 0
 
 
-def test_ctrl_c_takes_back_what_is_not_begun(inline) -> None:
-    class Idle(Inline):
-        futures: list[Future[Any]] = []  # noqa: RUF012 - one test has one
-
-        def submit(self, fn: Callable[..., Any], /, *_args: Any, **_kwargs: Any) -> Future[Any]:
-            self.futures.append(Future())
-            return self.futures[-1]
-
-    def interrupt(_tally: Tally) -> None:
-        raise KeyboardInterrupt
-
-    assert searched(Idle(), GOOD, Limits(), interrupt).interrupted
-    assert all(future.cancelled() for future in Idle.futures)
-
-
 def test_a_failure_that_cannot_be_made_small_is_told_and_ends_nothing(inline, monkeypatch) -> None:
     def shrink_failure(_failure: object) -> None:
         raise RuntimeError("a bug in the shrinker")

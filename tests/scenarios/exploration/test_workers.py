@@ -8,10 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,27 @@ def test_workers_are_gone_when_the_block_is_left() -> None:
     with processes(2) as pool:
         numbers = {pool.submit(os.getpid).result() for _ in range(4)}
     assert not any(Path(f"/proc/{number}").exists() for number in numbers)
+
+
+def test_who_leaves_the_block_waits_for_nothing_that_runs_or_waits(capfd) -> None:
+    began = time.monotonic()
+    with processes(2) as pool:
+        pool.submit(os.getpid).result()
+        futures = [pool.submit(time.sleep, 60) for _ in range(8)]
+    assert time.monotonic() - began < 30
+    assert all(future.done() for future in futures)
+    assert capfd.readouterr().err == ""
+
+
+def test_jobs_apart_that_have_not_begun_are_taken_back() -> None:
+    class Idle(Inline):
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+            return Future()
+
+    executor = Apart(Idle())
+    futures = [executor.submit(os.getpid) for _ in range(3)]
+    executor.take_back()
+    assert all(future.cancelled() for future in futures)
 
 
 def test_a_worker_that_dies_is_an_error() -> None:
