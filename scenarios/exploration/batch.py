@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
-import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Mapping, Sequence
@@ -17,6 +14,7 @@ from scenarios.exploration.fingerprint import fingerprint
 from scenarios.exploration.judged import judged
 from scenarios.exploration.seedling import Seedling, plan_of
 from scenarios.exploration.shrink import Shrinker
+from scenarios.worlds.process import end_with_the_lab
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimulationError
 
@@ -59,20 +57,10 @@ class BatchResult:
 def begin_work() -> None:
     """In a fresh worker: the lab ends it, not Ctrl-C, and it ends with the lab; what is loaded is
     never collected."""
-    _end_with_the_lab()
+    end_with_the_lab()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.collect()
     gc.freeze()
-
-
-def _end_with_the_lab() -> None:
-    """However the lab dies, its end of a pipe is closed then, of which the kernel tells by SIGIO,
-    and that ends a process."""
-    lab = multiprocessing.parent_process()
-    if lab is not None:
-        fcntl.fcntl(lab.sentinel, fcntl.F_SETOWN, os.getpid())
-        flags = fcntl.fcntl(lab.sentinel, fcntl.F_GETFL)
-        fcntl.fcntl(lab.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
 
 
 def play_batch(seedlings: Sequence[Seedling]) -> BatchResult:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import fcntl
+import multiprocessing
 import os
 import signal
 import sys
@@ -201,3 +203,13 @@ def die_with_parent() -> None:
     """In a child: the kernel kills it when its parent dies, however that happens."""
     if _libc is not None and _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
         os._exit(127)
+
+
+def end_with_the_lab() -> None:
+    """In a worker of `multiprocessing`, whose parent is not the lab. However the lab dies, its end
+    of a pipe is closed then, of which the kernel tells by SIGIO, and that ends a process."""
+    lab = multiprocessing.parent_process()
+    if lab is not None:
+        fcntl.fcntl(lab.sentinel, fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(lab.sentinel, fcntl.F_GETFL)
+        fcntl.fcntl(lab.sentinel, fcntl.F_SETFL, flags | os.O_ASYNC)
