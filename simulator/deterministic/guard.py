@@ -122,6 +122,10 @@ def _hear(event: str, args: tuple[Any, ...]) -> None:
         judge(guard, process, event, args)
 
 
+# CPython hides an audit hook from debuggers and coverage unless it says that it may be seen.
+_hear.__cantrace__ = True  # type: ignore[attr-defined]
+
+
 def _refuse(_guard: Guard, _process: Process, event: str, args: tuple[Any, ...]) -> NoReturn:
     kind = "a real socket" if event in SOCKETS else "another program"
     shown = ", ".join(str(arg) for arg in args if isinstance(arg, str | bytes | tuple))
