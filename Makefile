@@ -54,7 +54,7 @@ hunt: setup ## each planted bug, until it is found and made small
 	$(BIN)/python -m tests.zoo.hunt
 
 lock: ## resolve the lock anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
 
 clean: ## remove what was built

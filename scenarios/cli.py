@@ -6,6 +6,8 @@ Each command reads its words, calls what does the work, and tells it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
 from typing import Annotated, NoReturn
@@ -101,7 +103,7 @@ def run(
     """Run scenarios and judge them from their histories."""
     if world == "local" and fidelity is not None:
         refuse("--fidelity is for the world sim; in local all is real")
-    try:
+    with ending_in_words():
         request = RunRequest(
             scenarios=select(names or []),
             targets=Targets(client_target(client), server_target(server), interpreter(python)),
@@ -113,10 +115,6 @@ def run(
             out=out,
         )
         status = run_and_report(request, Terminal(working=True), Console(stderr=True))
-    except (KeyError, TargetRefused, FileExistsError, OSError) as error:
-        refuse(str(error.args[0]) if isinstance(error, KeyError) else str(error))
-    except KeyboardInterrupt:
-        status = ExitStatus.INCONCLUSIVE
     raise typer.Exit(int(status))
 
 
@@ -154,7 +152,7 @@ def explore(
     ] = None,
 ) -> None:
     """Search the simulation for failures, and make small what fails."""
-    try:
+    with ending_in_words():
         request = ExploreRequest(
             scenarios=select(names or []),
             targets=Targets(client_target(client), server_target(server)),
@@ -167,10 +165,6 @@ def explore(
             swarm=swarm,
         )
         status = explore_and_report(request, Terminal(working=True), Console(stderr=True))
-    except (KeyError, TargetRefused, FileExistsError, OSError) as error:
-        refuse(str(error.args[0]) if isinstance(error, KeyError) else str(error))
-    except KeyboardInterrupt:
-        status = ExitStatus.INCONCLUSIVE
     raise typer.Exit(int(status))
 
 
@@ -187,11 +181,9 @@ def sweep(
     """Die at every boundary of one registration, on client and server, and recover."""
     chosen = fidelity_named(fidelity)
     assert chosen is not None
-    try:
-        folder = results_folder(out)
-    except FileExistsError as error:
-        refuse(str(error))
-    raise typer.Exit(int(sweep_and_report(chosen, nested, folder, Terminal())))
+    with ending_in_words():
+        status = sweep_and_report(chosen, nested, results_folder(out), Terminal())
+    raise typer.Exit(int(status))
 
 
 @app.command()
@@ -199,7 +191,8 @@ def replay(
     cases: Annotated[list[Path], typer.Argument(metavar="CASE...", help="Case files.")],
 ) -> None:
     """Play a failure again: the same digest, or the first operation that differs."""
-    status = replay_and_report(cases, Terminal(soft_wrap=True), Console(stderr=True))
+    with ending_in_words():
+        status = replay_and_report(cases, Terminal(soft_wrap=True), Console(stderr=True))
     raise typer.Exit(int(status))
 
 
@@ -216,10 +209,8 @@ def list_scenarios(
     names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE or SCENARIO]...")] = None,
 ) -> None:
     """List the scenarios, by family, with what each proves."""
-    try:
+    with ending_in_words():
         chosen = select(names or [])
-    except KeyError as error:
-        refuse(str(error.args[0]))
     console = Console()
     if not console.is_terminal:
         for scenario in chosen:
@@ -249,6 +240,19 @@ def doctor() -> None:
     if missing:
         Console(stderr=True).print(f"Missing: {', '.join(missing)}.")
         raise typer.Exit(int(ExitStatus.ENVIRONMENT_FAILED))
+
+
+@contextmanager
+def ending_in_words() -> Iterator[None]:
+    """What the words cannot mean here ends the command with a sentence, Ctrl-C inconclusively."""
+    try:
+        yield
+    except KeyError as error:
+        refuse(str(error.args[0]))
+    except (TargetRefused, OSError) as error:
+        refuse(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(int(ExitStatus.INCONCLUSIVE)) from None
 
 
 def seconds_of(text: str | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import KW_ONLY, dataclass
 from typing import ClassVar
 
@@ -15,7 +16,7 @@ from chaos.verdict import PASS, Verdict
 
 
 @dataclass(frozen=True, slots=True)
-class AimedAtRequests:
+class AimedAtRequests(ABC):
     """Requests on `link` of operation `op`, optionally only those about `ticket`, only the
     `attempt`-th (from 0, as histories count), only with `probability`, keyed by the request.
 
@@ -60,6 +61,6 @@ class AimedAtRequests:
             return PASS
         return self.hit(request, nth, draw)
 
+    @abstractmethod
     def hit(self, request: RequestView, nth: int, draw: Draw) -> Verdict:
         """The verdict on a request that this is meant for."""
-        raise NotImplementedError

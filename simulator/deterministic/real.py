@@ -6,6 +6,7 @@ Refusing is loud: the run ends with it, even where the code that asked would car
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any, NoReturn
 
 from simulator.deterministic.process import PROCESS
@@ -26,12 +27,12 @@ def refuse(what: str) -> NoReturn:
     raise error
 
 
-class Sealed(asyncio.AbstractEventLoop):
+class Sealed(asyncio.AbstractEventLoop, ABC):
     """An event loop without the part that reaches the machine."""
 
+    @abstractmethod
     def fail(self, failure: BaseException) -> None:
         """Ends the run with this."""
-        raise NotImplementedError
 
     def run_forever(self) -> NoReturn:
         refuse("a run without an end (run_forever)")

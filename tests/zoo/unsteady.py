@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
+from abc import ABC, abstractmethod
 from typing import Any
 
 from scenarios.worlds.sim.parts import Parts
@@ -20,11 +21,12 @@ REAL_CLOCKS = (time.time_ns,)
 """Taken before any run, and where nobody who stands in for the machine looks for it."""
 
 
-class Unsteady(Engine):
+class Unsteady(Engine, ABC):
     """Waits, then registers."""
 
+    @abstractmethod
     def wait_s(self) -> float:
-        raise NotImplementedError
+        """How long, in seconds."""
 
     async def enable(self, request: EnableRequest) -> Enabled | Problem:
         await asyncio.sleep(self.wait_s())
