@@ -37,8 +37,9 @@ START_S_MAX = 20.0
 """How long an actor may take to get ready while nothing is wrong."""
 HEAL_STARTS_MAX = 3
 """How often an actor is started after healing before its not coming up counts."""
-SETTLE_S_MAX = 15.0
-"""How long services may take, after healing, to bring every pending intent to its end."""
+SETTLE_S = 15.0
+"""How long services may take, after healing, to bring every pending intent to its end, where the
+scenario's bound on unprotected time is no longer than that."""
 ANSWER_SLACK_S = 5.0
 """How much longer than its bound a call is waited for before it counts as unanswered."""
 OWNERS_CYCLES = 3
@@ -337,8 +338,11 @@ class Episode:
     async def _settle(self) -> None:
         if not self._durable:
             return
-        request = {"op": "settle", "timeout_s": SETTLE_S_MAX}
-        asked = (self._ask(s, request, SETTLE_S_MAX + 5) for s in self._scenario.services)
+        # Who ends sooner judges as unprotected what still has time to be protected.
+        settle_s = max(SETTLE_S, self._bounds.unprotected_s)
+        request = {"op": "settle", "timeout_s": settle_s}
+        waits_s = settle_s + ANSWER_SLACK_S
+        asked = (self._ask(s, request, waits_s) for s in self._scenario.services)
         await asyncio.gather(*asked, return_exceptions=True)
 
     async def _until_owners_agree(self) -> None:

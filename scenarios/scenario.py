@@ -7,13 +7,14 @@ needs is offered.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from random import Random
 from types import MappingProxyType
 from typing import Literal
 
 from chaos.schedule import Scheduled
+from core.settings import Policy as CorePolicy
 from scenarios.targets.spec import Level
 from scenarios.workload import Workload
 
@@ -59,6 +60,10 @@ class Policy:
 
 
 BRISK = Policy()
+PRODUCTION = Policy(
+    **{setting.name: getattr(CorePolicy(), setting.name) for setting in fields(Policy)}
+)
+"""The values that the core ships with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from random import Random
 
@@ -21,7 +21,7 @@ from chaos.schedule import Scheduled, during
 from loadtests.bench.figure import Figure
 from scenarios.checkers import judge
 from scenarios.episode import checkers_for
-from scenarios.scenario import BRISK, Family, Scenario
+from scenarios.scenario import BRISK, PRODUCTION, Family, Scenario
 from scenarios.scenario import Plan as FaultPlan
 from scenarios.suites.promises import REGISTERED
 from scenarios.targets.spec import ReferenceClient
@@ -41,8 +41,8 @@ EPISODES: dict[Fidelity, int] = {"message": 90, "http": 45, "socket": 12}
 """In each round."""
 EPISODES_PER_CPU_S: dict[Fidelity, float] = {"message": 450.0, "http": 95.0, "socket": 20.0}
 SIMULATED_S_PER_CPU_S = 3_000.0
-PRODUCTION = 10.0
-"""The shipped scenarios run at about a tenth of production's times."""
+PACE = 10.0
+"""How many times as long an episode at production's pace is given for its trades and its crash."""
 WORKERS = 2
 WORKERS_RATIO = 1.6
 EPISODES_PER_WORKER = 200
@@ -71,21 +71,20 @@ CRASH = Scenario(
 )
 
 
-def slowed(scenario: Scenario, times: float) -> Scenario:
-    """The same, with every time of workload, fault, policy and bounds so many times as long."""
-    pace = {f.name: times * getattr(BRISK, f.name) for f in fields(BRISK) if f.name.endswith("_s")}
+def at_production(scenario: Scenario) -> Scenario:
+    """The same with the core's own settings, over times that fit them."""
     bounds = scenario.bounds
     return replace(
         scenario,
-        name=f"{scenario.name}-slowed",
-        workload=steady(scenario.services, TRADES, over_s=times * OVER_S),
-        faults=killed_under_load(times),
-        faults_last_s=times * scenario.faults_last_s,
-        policy=replace(scenario.policy, **pace),
+        name=f"{scenario.name}-at-production",
+        workload=steady(scenario.services, TRADES, over_s=PACE * OVER_S),
+        faults=killed_under_load(PACE),
+        faults_last_s=PACE * scenario.faults_last_s,
+        policy=replace(PRODUCTION, retries=RETRIES),
         bounds=replace(
             bounds,
-            unprotected_s=times * bounds.unprotected_s,
-            blocked_s=times * bounds.blocked_s,
+            unprotected_s=PACE * bounds.unprotected_s,
+            blocked_s=PACE * bounds.blocked_s,
         ),
     )
 
@@ -163,7 +162,7 @@ def _simulated(brisk: Tally) -> tuple[Figure, ...]:
     """At the pace of the shipped scenarios an episode is over in seconds; what is promised is at
     production's, since it is production's time that is to be covered."""
     slow = Tally()
-    slow.play(slowed(CRASH, PRODUCTION), "http", range(EPISODES["http"]))
+    slow.play(at_production(CRASH), "http", range(EPISODES["http"]))
     return (
         Figure("sim_http_simulated_brisk", brisk.simulated_s / brisk.cpu_s, "s/s CPU"),
         Figure(

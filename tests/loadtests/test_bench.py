@@ -5,7 +5,7 @@ from typer.testing import CliRunner
 
 from loadtests.bench import parts
 from loadtests.bench.figure import Figure
-from loadtests.bench.sim import CRASH, PRODUCTION, TRADES, Tally, slowed
+from loadtests.bench.sim import CRASH, TRADES, Tally, at_production
 from loadtests.cli import app
 from scenarios.worlds.sim.play import Plan, play
 
@@ -55,7 +55,7 @@ def test_the_measured_episode_is_what_it_promises(fidelity) -> None:
     assert any(call.ended != "ok" for call in history.calls("enable", service="wire"))
 
 
-@pytest.mark.parametrize("scenario", [CRASH, slowed(CRASH, PRODUCTION)], ids=lambda s: s.name)
+@pytest.mark.parametrize("scenario", [CRASH, at_production(CRASH)], ids=lambda s: s.name)
 def test_it_is_valid_at_every_pace(scenario) -> None:
     tally = Tally()
     tally.play(scenario, "message", range(3))
