@@ -6,7 +6,7 @@ Each is what real systems have. `PLANTED` tells which checkers may claim it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +20,9 @@ from scenarios.worlds.sim.parts import Parts
 from scenarios.worlds.sim.service import SimService
 from simulator.deterministic.disk import File
 from simulator.deterministic.store import DiskStore
-from simulator.engine import Enabled, Engine
-from simulator.ledger import Already, Conflict, registration_of
-from simulator.messages import Messages, Reply, refusal
+from simulator.engine import Enabled, Engine, Status, unknown_ticket
+from simulator.ledger import Already, Conflict, Registration, registration_of
+from simulator.messages import Messages, Reply
 from simulator.persistence import StoreFailed
 from simulator.request import EnableRequest, Problem
 
@@ -122,29 +122,36 @@ class NeverHalfOpens(Core):
 
 
 class LooksUpWhileRecovering(Messages):
-    """Answers look-ups before it has recovered, as if nothing were there, and believes itself:
-    a ticket that it called unknown is new when it is registered next."""
+    """Says that it is ready while it recovers. Registrations wait until it has recovered; look-ups
+    do not, and are answered as if nothing were there. It believes itself: a ticket that it called
+    unknown is new when it is registered next."""
 
-    def lookup(self, ticket: int, *, client: str = "", correlation_id: str = "") -> Reply:
-        if not self._engine.initialised:
-            self._unknown().add(ticket)
-            problem = Problem(404, "unknown_ticket", f"Ticket {ticket} is not registered.")
-            return refusal(problem, correlation_id, "/dtms/trade/{ticket}")
-        return super().lookup(ticket, client=client, correlation_id=correlation_id)
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._called_unknown: set[object] = set()
 
-    async def enable(self, request: Any, **named: Any) -> Reply:
-        reply = await super().enable(request, **named)
-        ticket = getattr(request, "ticket", None)
-        body = reply.body
-        if reply.status == 200 and ticket in self._unknown() and isinstance(body, Mapping):
-            self._unknown().discard(ticket)
+    async def _dtms_health(self) -> Reply:
+        if self._recovers():
+            return Reply(200, {"ready": True}, None, "/dtms/health")
+        return await super()._dtms_health()
+
+    def _known(self, ticket: int) -> Registration | Problem:
+        if self._recovers():
+            self._called_unknown.add(ticket)
+            return unknown_ticket(ticket)
+        return super()._known(ticket)
+
+    async def enable(self, *given: Any, **named: Any) -> Reply:
+        await self._engine.initialize()
+        reply = await super().enable(*given, **named)
+        body: Any = reply.body
+        if reply.status == 200 and (ticket := body["trade_info"]["ticket"]) in self._called_unknown:
+            self._called_unknown.discard(ticket)
             return Reply(200, {**body, "already_registered": False}, None, reply.route)
         return reply
 
-    def _unknown(self) -> set[Any]:
-        self.__dict__.setdefault("_called_unknown", set())
-        unknown: set[Any] = self.__dict__["_called_unknown"]
-        return unknown
+    def _recovers(self) -> bool:
+        return self._engine.status is Status.STARTING
 
 
 HERE = "tests.zoo.planted"
