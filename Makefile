@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo test check bench digests soak hunt lock clean
+.PHONY: help setup demo test check bench profile digests soak hunt lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -43,6 +43,9 @@ check: setup ## lint, types, layers
 
 bench: setup ## the benchmarks: named figures with units
 	$(BIN)/python -m loadtests.bench
+
+profile: setup ## where the CPU time of a simulated episode goes
+	$(BIN)/python -m loadtests.profile
 
 digests: setup ## 1,000 seeds at each fidelity, in three fresh processes: the same histories?
 	$(BIN)/python -m scenarios.exploration.digests --compare 3

@@ -17,13 +17,10 @@ from rich.console import Console
 from rich.table import Table
 
 from scenarios.doctor import examine
-from scenarios.exploration.command import (
-    ExploreRequest,
-    explore_and_report,
-    replay_and_report,
-    sweep_and_report,
-)
+from scenarios.exploration.explore_command import ExploreRequest, explore_and_report
+from scenarios.exploration.replay_command import replay_and_report
 from scenarios.exploration.search import Limits
+from scenarios.exploration.sweep_command import sweep_and_report
 from scenarios.exploration.workers import cores
 from scenarios.output import ExitStatus
 from scenarios.run import RunRequest, results_folder, run_and_report

@@ -66,8 +66,10 @@ ALLOWED = {
     ): LOOKED_UP,
     ("scenarios/history.py", "time.monotonic_ns"): DEFAULT,
     ("scenarios/exploration/batch.py", "time.process_time"): MEASURES,
-    ("scenarios/exploration/command.py", "datetime.now"): MEASURES,
-    ("scenarios/exploration/command.py", "time.monotonic"): MEASURES,
+    ("scenarios/exploration/explore_command.py", "datetime.now"): MEASURES,
+    ("scenarios/exploration/explore_command.py", "time.monotonic"): MEASURES,
+    ("scenarios/exploration/sweep_command.py", "datetime.now"): MEASURES,
+    ("scenarios/exploration/sweep_command.py", "time.monotonic"): MEASURES,
     ("scenarios/exploration/search.py", "time.monotonic"): MEASURES,
     ("scenarios/exploration/soak.py", "time.monotonic"): MEASURES,
 }

@@ -10,17 +10,23 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
+from io import StringIO
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from scenarios.case import decode_case
+from scenarios.exploration import sweep_command
 from scenarios.exploration.judged import judged
+from scenarios.exploration.sweep import sweep
 from scenarios.suites import SCENARIOS
 from scenarios.worlds.sim.play import Plan
 from tests.scenarios.test_command import nobody_is_left, workers_of_the_lab
+from tests.zoo.planted import ACK_BEFORE_SYNC
 
 ROOT = Path(__file__).parents[2]
 NAIVE = f"{ROOT / 'tests' / 'zoo' / 'naive_client.py'}:register_trade"
@@ -79,6 +85,13 @@ def read_until(running: subprocess.Popen[str], words: str) -> None:
         if words in line:
             return
     raise AssertionError(f"it ended without {words!r}")
+
+
+def until(happened: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
 
 
 def summary_in(folder: Path) -> dict[str, Any]:
@@ -323,4 +336,44 @@ def test_a_sweep_tells_how_many_points_there_were(lab, tmp_path) -> None:
     assert second.startswith("one-promise: ")
     assert " of bot, " in first
     assert " single crashes, 0 second crashes during recovery, 0 broken, in " in last
-    assert list(tmp_path.iterdir()) == []
+    summary = summary_in(tmp_path)
+    assert summary["exit_status"] == 0
+    assert summary["cases"] == []
+    assert summary["single_crashes"] == 2 * sum(
+        sum(actors.values()) for actors in summary["points"].values()
+    )
+
+
+def test_a_sweep_keeps_what_breaks_and_tells_the_first_of_it(monkeypatch, tmp_path) -> None:
+    planted = partial(sweep, parts=ACK_BEFORE_SYNC, powers=(True,))
+    monkeypatch.setattr(sweep_command, "sweep", planted)
+    told = StringIO()
+    out = tmp_path / "out"
+    status = sweep_command.sweep_and_report("message", False, out, Console(file=told))
+    assert status == 1
+    cases = summary_in(tmp_path)["cases"]
+    assert 0 < len(cases) == len(list((out / "cases").iterdir()))
+    assert told.getvalue().count("replay: ") == min(len(cases), sweep_command.SHOWN_MAX)
+    assert f"replay: dtms-lab replay {out / cases[0]}" in told.getvalue()
+    assert f" {len(cases)} broken, in " in told.getvalue()
+
+
+def test_a_sweep_into_a_folder_that_cannot_be_made_is_refused_before_it_begins(
+    lab, tmp_path
+) -> None:
+    (tmp_path / "out").write_text("a file")
+    ended = lab("sweep", "--out", "out/of/it")
+    assert ended.returncode == 2
+    assert "out" in ended.stderr
+    assert ended.stdout == ""
+
+
+def test_an_interrupted_sweep_tells_how_far_it_came(begun, tmp_path) -> None:
+    running = begun("sweep", "--fidelity", "socket", "--out", "out")
+    until(lambda: (tmp_path / "out").is_dir())
+    running.send_signal(signal.SIGINT)
+    told, errors = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert told.splitlines()[-1] == "interrupted; the rest was not swept"
+    assert "Traceback" not in errors
+    assert summary_in(tmp_path)["interrupted"] is True

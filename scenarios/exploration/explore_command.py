@@ -1,4 +1,4 @@
-"""The commands `explore`, `sweep` and `replay`: progress on the terminal, results in a folder."""
+"""The command `explore`: progress on the terminal, what was found in a folder."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import json
 import subprocess
 import sys
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,24 +17,17 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from chaos.nemesis import NotOffered
-from scenarios.case import CaseRefused, read_case, versions
-from scenarios.explain import explain
+from scenarios.case import versions
 from scenarios.exploration.interruption import interruptible
-from scenarios.exploration.replay import Replayed, replay
 from scenarios.exploration.search import Find, Limits, Tally, explore
 from scenarios.exploration.seedling import Seedling
-from scenarios.exploration.sweep import Swept, sweep
 from scenarios.exploration.workers import cluster, processes
-from scenarios.history import Op, encode_op
 from scenarios.output import ExitStatus, replace_file
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import TargetRefused
 from scenarios.targets.targets import Targets, why_skipped
 from scenarios.worlds.sim.foreign import why_not_simulated
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
-from scenarios.worlds.world import EnvironmentFailed
-from simulator.deterministic.loop import SimulationError
 
 SCHEMA = 2
 PLAIN_EVERY_S = 2.0
@@ -285,94 +277,3 @@ def confirm(path: Path) -> str:
         return "confirmed in a fresh process: same digest"
     words = (ended.stdout + ended.stderr).strip().splitlines() or ["it said nothing"]
     return f"NOT confirmed in a fresh process (status {ended.returncode}): {words[0]}"
-
-
-def replay_and_report(paths: Sequence[Path], console: Console, errors: Console) -> ExitStatus:
-    """Plays each case again: the same digest, or the first operation that differs."""
-    worst = ExitStatus.PASSED
-    for path in paths:
-        try:
-            case = read_case(path)
-            again = replay(case)
-        except (OSError, CaseRefused) as error:
-            errors.print(f"dtms-lab: {error}", markup=False, soft_wrap=True)
-            status = ExitStatus.USAGE
-        except (EnvironmentFailed, NotOffered, SimulationError, ValueError) as error:
-            errors.print(f"dtms-lab: {path}: {error}", markup=False, soft_wrap=True)
-            status = ExitStatus.ENVIRONMENT_FAILED
-        else:
-            status = _tell_replay(path, again, console)
-        worst = max(worst, status, key=_SEVERITY.index)
-    return worst
-
-
-_SEVERITY = (
-    ExitStatus.PASSED,
-    ExitStatus.INCONCLUSIVE,
-    ExitStatus.USAGE,
-    ExitStatus.ENVIRONMENT_FAILED,
-    ExitStatus.VIOLATED,
-)
-
-
-def _tell_replay(path: Path, again: Replayed, console: Console) -> ExitStatus:
-    """Violated where a property is broken again; inconclusive where it went another way."""
-
-    def tell(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    history = again.judged.played.history
-    if again.difference is None:
-        tell(f"{path}: same digest {history.digest()[:16]}")
-    else:
-        difference = again.difference
-        tell(f"{path}: operation {difference.index} differs")
-        tell(f"  recorded: {_told(difference.recorded)}")
-        tell(f"  now:      {_told(difference.now)}")
-    for name in again.judged.broken:
-        tell(explain(name, again.judged.verdicts[name], history))
-    if again.judged.broken:
-        return ExitStatus.VIOLATED
-    tell("no property is broken")
-    return ExitStatus.PASSED if again.difference is None else ExitStatus.INCONCLUSIVE
-
-
-def _told(op: Op | None) -> str:
-    return "the history had ended" if op is None else encode_op(op).decode().strip()
-
-
-def sweep_and_report(fidelity: Fidelity, nested: bool, out: Path, console: Console) -> ExitStatus:
-    """Sweeps one registration and tells how many points there were."""
-    began = time.monotonic()
-    firsts: dict[str, Counter[str]] = {}
-    second = 0
-    broken: list[Swept] = []
-    for swept in sweep(nested=nested, fidelity=fidelity):
-        points = firsts.setdefault(swept.scenario, Counter())
-        second += len(swept.deaths) == 2
-        points[swept.deaths[0].actor] += len(swept.deaths) == 1 and not swept.power
-        if swept.judged.broken:
-            broken.append(swept)
-    told: Callable[[str], None] = lambda text: console.print(  # noqa: E731
-        text, markup=False, highlight=False, soft_wrap=True
-    )
-    for swept in broken[:SHOWN_MAX]:
-        path = out / "cases" / f"{swept.name}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, swept.judged.case().encode().encode())
-        name = swept.judged.broken[0]
-        told(explain(name, swept.judged.verdicts[name], swept.judged.played.history))
-        told(f"replay: dtms-lab replay {path}")
-    for scenario, points in firsts.items():
-        actors = ", ".join(f"{count} of {actor}" for actor, count in points.items())
-        told(f"{scenario}: {points.total()} points ({actors}), each as a kill and a loss of power")
-    first = 2 * sum(points.total() for points in firsts.values())
-    told(
-        f"{first} single crashes, {second} second crashes during recovery, "
-        f"{len(broken)} broken, in {time.monotonic() - began:.1f} s"
-    )
-    return ExitStatus.VIOLATED if broken else ExitStatus.PASSED
-
-
-SHOWN_MAX = 3
-"""How many broken episodes of a sweep are told; of the others only the number."""
