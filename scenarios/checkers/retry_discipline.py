@@ -66,6 +66,8 @@ class _Line:
     durable: bool
     sends: list[Exchange] = field(default_factory=list)
     calls: list[Report] = field(default_factory=list)
+    looked_up: list[int] = field(default_factory=list)
+    """Where look-ups began."""
 
     @cached_property
     def spans(self) -> Spans:
@@ -75,6 +77,15 @@ class _Line:
     def restarted_between(self, first: int, last: int) -> int:
         """How often the service began anew."""
         return max(0, bisect_left(self.restarts, last) - bisect_right(self.restarts, first))
+
+    def recovered(self, first: int) -> bool:
+        """Whether the send that began at index `first` may be a recovery's: that looks a trade up
+        before it sends it for the first time since the start, which no call does."""
+        if not self.durable:
+            return False
+        start = max((index for index in self.restarts if index < first), default=-1)
+        sent = any(start < send.begun < first for send in self.sends)
+        return not sent and any(start < index < first for index in self.looked_up)
 
     def interrupted(self, after: int, before: int) -> bool:
         """Whether between the two indices somebody asked anew, or the service began anew."""
@@ -117,6 +128,9 @@ def _lines(history: History) -> list[_Line]:
     for exchange in exchanges(history, "enable"):
         if exchange.ticket is not None:
             line(exchange.service, exchange.ticket).sends.append(exchange)
+    for lookup in exchanges(history, "lookup"):
+        if (known := lines.get((lookup.service, lookup.ticket or 0))) is not None:
+            known.looked_up.append(lookup.begun)
     for report in reports(history):
         line(report.service, report.ticket).calls.append(report)
     return list(lines.values())
@@ -138,7 +152,10 @@ def _attempts(line: _Line, retries: int) -> Iterator[Verdict]:
         overlapping = line.spans.open_between(since, until)
         unfinished = line.durable and gone_on_since is not None and gone_on_since < since
         restarted = line.restarted_between(since, until)
-        allowed = (retries + 1) * (overlapping + unfinished + restarted)
+        efforts = overlapping + unfinished + restarted
+        if last - first > (retries + 1) * efforts and line.recovered(begun[first]):
+            efforts += 1
+        allowed = (retries + 1) * efforts
         if last - first > allowed:
             where = "one call" if overlapping == 1 else f"{overlapping} overlapping calls"
             why = f"sent {line.ticket} {last - first} times in {where}, {allowed} are allowed"

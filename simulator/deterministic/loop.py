@@ -152,6 +152,10 @@ class SimLoop(Sealed):
         self._errands: dict[Errand, Process | None] = {}
         """Those that have not ended, those of dead processes included: they are not finalized
         under the name of whoever runs then."""
+        self._generators: dict[
+            int, tuple[weakref.ref[AsyncGenerator[Any, Any]], Process | None]
+        ] = {}
+        """Those that somebody still has."""
         self._running = False
         self._stopping = False
         self._closed = False
@@ -172,7 +176,7 @@ class SimLoop(Sealed):
         self._running = True
         hooks, collects = sys.get_asyncgen_hooks(), gc.isenabled()
         gc.disable()  # finalizers would run whenever the collector comes by
-        sys.set_asyncgen_hooks(finalizer=self._finish_generator)
+        sys.set_asyncgen_hooks(self._note_generator, self._finish_generator)
         asyncio._set_running_loop(self)
         try:
             self._turn()
@@ -187,6 +191,11 @@ class SimLoop(Sealed):
 
     def _end(self, _main: asyncio.Future[Any]) -> None:
         self._stopping = True
+
+    def _note_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
+        number = self.number()
+        forget = lambda _gone: self._generators.pop(number, None)  # noqa: E731
+        self._generators[number] = (weakref.ref(generator, forget), PROCESS.get())
 
     def _finish_generator(self, generator: AsyncGenerator[Any, Any]) -> None:
         """Nobody has it any more: what is left of it runs in a task."""
@@ -481,6 +490,12 @@ class SimLoop(Sealed):
         for process in self._errands.values():
             if process is not None:
                 process.life = Life.DEAD
+        # The end of a task does not end what a generator of its waits for: that would complain when
+        # it is freed. What was begun last is the innermost.
+        for made, process in reversed(tuple(self._generators.values())):
+            generator: Any = made()
+            if generator is not None and generator.ag_await is not None:
+                _close(generator.ag_await, process)
         for task in tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             _close(cast(Coroutine[Any, Any, Any], task.get_coro()), task.process)

@@ -89,6 +89,31 @@ def test_a_service_that_begins_anew_may_send_anew(history):
     assert retry_discipline(told) == Valid()
 
 
+LOOKED_UP = "0.05s wire/0 invoke lookup 1001 service=bot\n0.06s wire/0 ok lookup 1001 404\n"
+FIVE = sends(0.1, 0.3, 0.6, 1.2, 2.4)
+
+
+def test_a_recovery_sends_what_it_missed_during_a_call(history):
+    started = "0s world ok start bot\n"
+    assert retry_discipline(history(started + call(LOOKED_UP + FIVE))) == Valid()
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        (FIVE, "durable"),
+        (LOOKED_UP + FIVE, "helper"),
+        (sends(0.01) + "\n" + LOOKED_UP + sends(0.3, 0.6, 1.2, 2.4), "durable"),
+        (LOOKED_UP + sends(0.1, 0.2, 0.3, 0.6, 0.9, 1.2, 1.8, 2.4, 3.6), "durable"),
+    ],
+    ids=["no look-up", "nobody recovers", "after a send", "too often for both"],
+)
+def test_what_no_recovery_sent_counts(history, text, level):
+    started = "0s world ok start bot\n"
+    verdict = retry_discipline(history(started + call(text), level=level))
+    assert isinstance(verdict, Invalid), verdict
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 413, 422])
 def test_a_send_after_a_definite_refusal_is_invalid(history, status):
     told = history(call(sends(0.1, 1, answer=f"ok enable 1001 {status}")))

@@ -533,3 +533,34 @@ def test_a_socket_that_blocks_is_refused(sim) -> None:
 
     with pytest.raises(NotSimulated, match="blocking socket"):
         sim().run(main())
+
+
+def test_what_a_generator_waited_for_at_the_end_is_ended_in_silence(sim, monkeypatch) -> None:
+    complaints = []
+    monkeypatch.setattr("sys.unraisablehook", lambda told: complaints.append(repr(told.exc_value)))
+    loop, ended = sim(), []
+
+    async def never() -> None:
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.append(process.alive)
+            asyncio.current_task()  # as libraries do; there is none any more
+
+    async def stream():
+        await never()
+        yield
+
+    async def read() -> None:
+        async for _part in stream():
+            pass
+
+    async def main() -> None:
+        loop.spawn(process, read())
+        await asyncio.sleep(1)
+
+    process = Process("reader")
+    loop.run(main())
+    loop.close()
+    gc.collect()
+    assert (ended, complaints) == ([False], [])
