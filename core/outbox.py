@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, cast
+from typing import Literal, Protocol, TypeVar, cast
 
 from core.outcome import Outcome, Pending, Registered
 from core.trade import Trade
@@ -78,35 +78,45 @@ class Outbox(Protocol):
         ...
 
 
+A = TypeVar("A")
+Change = tuple[Intent | None, A, A | None]
+"""What has to be written for an operation, None for nothing; what it answers then; and what it may
+answer where nothing can be written, None where it has failed then."""
+
+
 def put_into(
     known: Intent | None, trade: Trade, correlation_id: str
-) -> tuple[Intent | None, Stored | Contradicted]:
-    """What `put` has to write, None for nothing, and what it answers, where `known` is there."""
+) -> Change[Stored | Contradicted]:
+    """What `put` does where `known` is there.
+
+    A registered trade is opened anew, so that it is made sure of again. Where that cannot be
+    written it stays registered: to say that it was not accepted would be a lie.
+    """
     if known is None or (known.state == "REJECTED" and known.trade != trade):
         intent = Intent(trade, correlation_id)
-        return intent, Stored(intent)
+        return intent, Stored(intent), None
     if not known.trade.is_same_position(trade):
-        return None, Contradicted(known)
+        return None, Contradicted(known), None
     if known.state in {"PENDING", "CLOSED"}:
-        return None, Stored(known)
+        return None, Stored(known), None
     opened = Intent(known.trade, known.correlation_id)
-    return opened, Stored(opened)
+    return opened, Stored(opened), Stored(known) if known.state == "REGISTERED" else None
 
 
-def concluded(known: Intent | None, outcome: Outcome) -> Intent | None:
-    """What `conclude` has to write; None for nothing."""
+def concluded(known: Intent | None, outcome: Outcome) -> Change[None]:
+    """What `conclude` does where `known` is there."""
     if known is None or known.state == outcome.word:
-        return None
+        return None, None, None
     word = cast(IntentState, outcome.word)
-    return Intent(known.trade, known.correlation_id, word, _reason(outcome))
+    return Intent(known.trade, known.correlation_id, word, _reason(outcome)), None, None
 
 
-def fallen_back(known: Intent | None) -> tuple[Intent | None, Intent | None]:
-    """What `fall_back` has to write, None for nothing, and what it answers."""
+def fallen_back(known: Intent | None) -> Change[Intent | None]:
+    """What `fall_back` does where `known` is there."""
     if known is None or known.trade.strategy_type is None:
-        return None, known
+        return None, known, None
     intent = replace(known, trade=replace(known.trade, strategy_type=None))
-    return intent, intent
+    return intent, intent, None
 
 
 def _reason(outcome: Outcome) -> str:

@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from core.errors import OutboxFailed
-from core.outbox import Contradicted, Intent, IntentState, Stored, concluded, fallen_back, put_into
+from core.outbox import (
+    Change,
+    Contradicted,
+    Intent,
+    IntentState,
+    Stored,
+    concluded,
+    fallen_back,
+    put_into,
+)
 from core.outcome import Outcome
 from core.trade import Direction, Trade
 
@@ -86,14 +95,14 @@ class SqliteOutbox:
         self._writer.start()
 
     def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
-        def change(known: Intent | None) -> tuple[Intent | None, Stored | Contradicted]:
+        def change(known: Intent | None) -> Change[Stored | Contradicted]:
             return put_into(known, trade, correlation_id)
 
         return self._submit(trade.ticket, change)
 
     def conclude(self, outcome: Outcome) -> Future[None]:
-        def change(known: Intent | None) -> tuple[Intent | None, None]:
-            return concluded(known, outcome), None
+        def change(known: Intent | None) -> Change[None]:
+            return concluded(known, outcome)
 
         return self._submit(outcome.ticket, change, patient=True)
 
@@ -118,7 +127,7 @@ class SqliteOutbox:
     def _submit(
         self,
         ticket: int,
-        change: Callable[[Intent | None], tuple[Intent | None, T]],
+        change: Callable[[Intent | None], Change[T]],
         *,
         patient: bool = False,
     ) -> Future[T]:
@@ -169,7 +178,7 @@ class SqliteOutbox:
             self._database.execute("BEGIN IMMEDIATE")
             for item in batch:
                 known = staged.get(item.ticket) or self._intents.get(item.ticket)
-                intent, result = item.change(known)
+                intent, result, _unwritten = item.change(known)
                 results.append(result)
                 if intent is not None:
                     staged[item.ticket] = intent
@@ -185,15 +194,15 @@ class SqliteOutbox:
             item.future.set_result(result)
 
     def _answer_failed(self, batch: list[_Work], failure: OutboxFailed) -> None:
-        """What has nothing to write, and follows on nothing that had, is true without its batch."""
-        failed: set[int] = set()
+        """What is true of the intents as they are needs nothing written."""
         for item in batch:
-            intent, result = item.change(self._intents.get(item.ticket))
-            if intent is not None or item.ticket in failed:
-                failed.add(item.ticket)
-                item.future.set_exception(failure)
-            else:
+            intent, result, unwritten = item.change(self._intents.get(item.ticket))
+            if intent is None:
                 item.future.set_result(result)
+            elif unwritten is not None:
+                item.future.set_result(unwritten)
+            else:
+                item.future.set_exception(failure)
 
 
 @dataclass(slots=True)
@@ -201,7 +210,7 @@ class _Work:
     """`change` is told what is known of the ticket; it says what to write, and what to answer."""
 
     ticket: int
-    change: Callable[[Intent | None], tuple[Intent | None, Any]]
+    change: Callable[[Intent | None], Change[Any]]
     future: Future[Any]
     patient: bool
 

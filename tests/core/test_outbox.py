@@ -184,6 +184,15 @@ def test_what_is_durable_already_needs_no_disk(outbox, trade) -> None:
         outbox.put(replace(trade, ticket=7), "id").result(5)
 
 
+def test_a_registered_trade_stays_so_where_it_cannot_be_opened_anew(outbox, trade) -> None:
+    outbox.put(trade, "c").result(5)
+    outbox.conclude(Registered(trade.ticket)).result(5)
+    outbox._database.execute("PRAGMA query_only = 1").fetchall()
+    assert outbox.put(trade, "again").result(5).intent.state == "REGISTERED"
+    outbox._database.execute("PRAGMA query_only = 0").fetchall()
+    assert outbox.put(trade, "again").result(5).intent.state == "PENDING"
+
+
 def test_a_failed_change_leaves_what_was_there(outbox, trade) -> None:
     outbox.put(trade, "c").result(5)
     outbox._database.execute("PRAGMA query_only = 1").fetchall()

@@ -61,11 +61,11 @@ def asked(outbox: SqliteOutbox, step: Step) -> list[Future]:
 
 
 def writes(told: Told, step: Step) -> list[bool]:
-    """Which of what `asked` asks for has something to write, or follows on something that has."""
+    """Which of what `asked` asks for cannot be told where nothing can be written."""
     outcomes, put = step
     concluded = {o.ticket: o.ticket in told and told[o.ticket][0] != o.word for o in outcomes}
-    is_there = put.ticket in told and told[put.ticket][0] in {"PENDING", "CLOSED"}
-    return [*concluded.values(), not is_there or concluded.get(put.ticket, False)]
+    is_there = put.ticket in told and told[put.ticket][0] in {"PENDING", "CLOSED", "REGISTERED"}
+    return [*concluded.values(), not is_there]
 
 
 def told_after(told: Told, step: Step, stored: object) -> Told:

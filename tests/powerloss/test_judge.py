@@ -78,7 +78,7 @@ def test_an_outbox_that_acknowledges_before_its_commit_is_found(path) -> None:
 
         def _commit(self, batch) -> None:
             for item in batch:
-                _intent, result = item.change(self._intents.get(item.ticket))
+                _intent, result, _unwritten = item.change(self._intents.get(item.ticket))
                 item.future.set_result(result)
             noted.acquire()
             super()._commit([replace(item, future=Future()) for item in batch])

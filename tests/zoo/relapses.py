@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from core.acceptance import Differs, Present
+from core.errors import OutboxFailed
 from core.outcome import Conflict, Outcome, Registered
 
 
@@ -48,6 +49,18 @@ def _watches_nobody(_monitor: Any, _tickets: Any) -> None:
     """DTMS keeps what it has, whoever else has it: that would hide what clients did wrong."""
 
 
+def _refuses_what_follows(outbox: Any, batch: Any, error: OSError) -> None:
+    failed: set[int] = set()
+    for ticket, change, done in batch:
+        intent, result, _unwritten = change(outbox._intents.get(ticket))
+        if intent is not None or ticket in failed:
+            failed.add(ticket)
+            done.set_exception(OutboxFailed(f"not durable: {error}"))
+            done.exception()
+        else:
+            done.set_result(result)
+
+
 Exchange = tuple[str, object]
 BLIND: Exchange = ("simulator.monitor.Monitor.watch_ownership", _watches_nobody)
 
@@ -65,6 +78,9 @@ RELAPSES: dict[str, tuple[Exchange, ...]] = {
     ),
     "garbled-read-back-is-no-conflict": (
         ("core.registrar.Registrar._verify", _believes_one_answer),
+    ),
+    "known-trade-is-no-failure": (
+        ("scenarios.worlds.sim.outbox.DiskOutbox._refuse", _refuses_what_follows),
     ),
     "two-services-one-strategy": (BLIND,),
     "no-library-sends-again": (("core.aiohttp_api._sent_once", _leaves_it_to_aiohttp),),

@@ -16,7 +16,16 @@ from typing import Any, TypeVar, cast
 from core.alerts import Alert, Alerts
 from core.errors import OutboxFailed
 from core.events import Level
-from core.outbox import Contradicted, Intent, IntentState, Stored, concluded, fallen_back, put_into
+from core.outbox import (
+    Change,
+    Contradicted,
+    Intent,
+    IntentState,
+    Stored,
+    concluded,
+    fallen_back,
+    put_into,
+)
 from core.outcome import Outcome
 from core.trade import Trade
 from simulator.deterministic.disk import Corrupt, Disk
@@ -27,7 +36,7 @@ LINGER_S = 0.05
 WAITING_MAX = 10_000
 """How many changes may wait for the disk."""
 
-Change = Callable[[Intent | None], tuple[Intent | None, Any]]
+Changing = Callable[[Intent | None], Change[Any]]
 P = TypeVar("P", "asyncio.Future[Any]", "Promise")
 
 
@@ -74,7 +83,7 @@ class Promise:
             callback(self)
 
 
-Batch = list[tuple[int, Change, "asyncio.Future[Any] | Promise"]]
+Batch = list[tuple[int, Changing, "asyncio.Future[Any] | Promise"]]
 
 
 class DiskOutbox:
@@ -114,7 +123,7 @@ class DiskOutbox:
         lingers = not self._waiting and not self._committing and not self._closed
         if lingers:
             self._lingering = self._loop.call_later(LINGER_S, self._linger_no_more)
-        change = lambda known: (concluded(known, outcome), None)  # noqa: E731
+        change = lambda known: concluded(known, outcome)  # noqa: E731
         return cast("Future[None]", self._submit(outcome.ticket, change, Promise()))
 
     def fall_back(self, ticket: int) -> Future[Intent | None]:
@@ -140,7 +149,7 @@ class DiskOutbox:
             except OSError as error:
                 self._refuse(self._waiting, error)
 
-    def _submit(self, ticket: int, change: Change, done: P) -> P:
+    def _submit(self, ticket: int, change: Changing, done: P) -> P:
         if self._closed:
             done.set_exception(OutboxFailed("the outbox is closed"))
         elif len(self._waiting) >= WAITING_MAX:
@@ -199,7 +208,7 @@ class DiskOutbox:
         staged: dict[int, Intent] = {}
         results = []
         for ticket, change, _done in batch:
-            intent, result = change(staged.get(ticket) or self._intents.get(ticket))
+            intent, result, _unwritten = change(staged.get(ticket) or self._intents.get(ticket))
             results.append(result)
             if intent is not None:
                 staged[ticket] = intent
@@ -208,20 +217,19 @@ class DiskOutbox:
         return staged, results
 
     def _refuse(self, batch: Batch, error: OSError) -> None:
-        """What has nothing to write, and follows on nothing that had, is true without its batch."""
+        """What is true of the intents as they are needs nothing written."""
         what = errno.errorcode.get(error.errno or 0, "EIO")
-        failed: set[int] = set()
         for ticket, change, done in batch:
-            intent, result = change(self._intents.get(ticket))
-            if intent is not None or ticket in failed:
-                failed.add(ticket)
+            intent, result, unwritten = change(self._intents.get(ticket))
             if done.done():
                 continue
-            if ticket in failed:
+            if intent is None:
+                done.set_result(result)
+            elif unwritten is not None:
+                done.set_result(unwritten)
+            else:
                 done.set_exception(OutboxFailed(f"not durable: {what}"))
                 done.exception()  # whoever waits is told; for an outcome nobody need
-            else:
-                done.set_result(result)
 
 
 def _tell(batch: Batch, results: list[Any]) -> None:
