@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import SystemRandom
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, cast
 
 import typer
 from rich.console import Console
@@ -22,9 +22,10 @@ from scenarios.exploration.replay_command import replay_and_report
 from scenarios.exploration.search import Limits
 from scenarios.exploration.sweep_command import sweep_and_report
 from scenarios.exploration.workers import cores
+from scenarios.linearizability.models import MODELS
 from scenarios.output import ExitStatus
 from scenarios.run import RunRequest, results_folder, run_and_report
-from scenarios.saved import check_files
+from scenarios.saved import FORMATS, Format, check_files
 from scenarios.suites import SCENARIOS, select
 from scenarios.targets.spec import TargetRefused, client_target, server_target
 from scenarios.targets.targets import Targets
@@ -196,9 +197,25 @@ def replay(
 @app.command()
 def check(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Saved histories.")],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Is there an order by it? registration, register, cas-register or set; "
+            "nothing means the checkers that the first line names."
+        ),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="lab or jepsen.")] = "lab",
 ) -> None:
-    """Judge saved histories by the checkers their first line names: a line for each file."""
-    raise typer.Exit(int(check_files(files, Terminal(soft_wrap=True), Console(stderr=True))))
+    """Judge saved histories: a line for each file."""
+    if model is not None and model not in MODELS:
+        refuse(f"there is no model {model!r}; there are: {', '.join(MODELS)}")
+    if form not in FORMATS:
+        refuse(f"there is no format {form!r}; there are: {', '.join(FORMATS)}")
+    if form == "jepsen" and model is None:
+        refuse(f"--format jepsen needs a --model to judge by: {', '.join(MODELS)}")
+    console, errors = Terminal(soft_wrap=True), Console(stderr=True)
+    status = check_files(files, console, errors, model=model, form=cast(Format, form))
+    raise typer.Exit(int(status))
 
 
 @app.command("list")

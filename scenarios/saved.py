@@ -2,24 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Literal
 
 from rich.console import Console
 
 from scenarios.checkers import CHECKERS, judge
 from scenarios.explain import explain
 from scenarios.history import History, HistoryRefused
+from scenarios.jepsen_log import read_jepsen
+from scenarios.linearizability.verdict import judge_by, told_order
 from scenarios.output import ExitStatus, word
-from scenarios.verdict import Invalid, Unknown, combine
+from scenarios.verdict import Invalid, Unknown, Verdict, combine
+
+Format = Literal["lab", "jepsen"]
+FORMATS: Mapping[Format, Callable[[Path], History]] = MappingProxyType(
+    {"lab": History.read, "jepsen": read_jepsen}
+)
 
 
-def check_files(files: Sequence[Path], console: Console, errors: Console) -> ExitStatus:
-    """A line `FILE: valid|invalid|unknown` each; an unreadable file is told and the rest judged."""
+def check_files(
+    files: Sequence[Path],
+    console: Console,
+    errors: Console,
+    *,
+    model: str | None = None,
+    form: Format = "lab",
+) -> ExitStatus:
+    """A line `FILE: valid|invalid|unknown` each; an unreadable file is told and the rest judged.
+
+    With `model` it is asked whether the history is linearizable by that; else the checkers are
+    that its first line names."""
     worst = ExitStatus.PASSED
     for file in files:
         try:
-            status = _check(file, console)
+            history = FORMATS[form](file)
+            status = (
+                _check(file, history, console)
+                if model is None
+                else _check_order(file, history, model, console)
+            )
         except (OSError, HistoryRefused) as error:
             errors.print(f"dtms-lab: {error}", markup=False, soft_wrap=True)
             status = ExitStatus.USAGE
@@ -35,21 +59,43 @@ _SEVERITY = (
 )
 
 
-def _check(file: Path, console: Console) -> ExitStatus:
-    history = History.read(file)
+def _check(file: Path, history: History, console: Console) -> ExitStatus:
     named = history.header.get("checkers")
     names = [n for n in named if n in CHECKERS] if isinstance(named, list) else list(CHECKERS)
     verdicts = judge(history, names)
     worst = combine(verdicts.values())
-    console.print(f"{file}: {word(worst)}", markup=False, highlight=False)
-    for name, verdict in verdicts.items():
-        if isinstance(verdict, Invalid):
-            console.print(explain(name, verdict, history), markup=False, highlight=False)
-    match worst:
+    return _tell(
+        file,
+        worst,
+        console,
+        *(
+            explain(name, verdict, history)
+            for name, verdict in verdicts.items()
+            if isinstance(verdict, Invalid)
+        ),
+    )
+
+
+def _check_order(file: Path, history: History, model: str, console: Console) -> ExitStatus:
+    verdict, contradiction = judge_by(model, history)
+    if contradiction is None:
+        return _tell(file, verdict, console)
+    shown = explain(f"linearizable by {model}", verdict, history)
+    return _tell(file, verdict, console, shown, *told_order(contradiction))
+
+
+def _tell(file: Path, verdict: Verdict, console: Console, *violations: str) -> ExitStatus:
+    def tell(line: str) -> None:
+        console.print(line, markup=False, highlight=False)
+
+    tell(f"{file}: {word(verdict)}")
+    for violation in violations:
+        tell(violation)
+    match verdict:
         case Invalid():
             return ExitStatus.VIOLATED
         case Unknown():
-            console.print(f"  {worst.why}", markup=False, highlight=False)
+            tell(f"  {verdict.why}")
             return ExitStatus.INCONCLUSIVE
         case _:
             return ExitStatus.PASSED

@@ -1,9 +1,11 @@
-"""How long each checker takes to judge a history of 50,000 operations."""
+"""How long each checker takes to judge a history of 50,000 operations, and the search for an order
+of 100,000 registrations."""
 
 from __future__ import annotations
 
 import time
 
+from loadtests.bench import linearizability
 from loadtests.bench.figure import Figure
 from scenarios.checkers import CHECKERS
 from scenarios.history import History, Op, OpType
@@ -34,10 +36,11 @@ def measure() -> tuple[Figure, ...]:
         _long(4, OPERATIONS // 8),
         _long(OPERATIONS // 13, 4, distinct=1),
     )
-    return tuple(
+    checkers = (
         Figure(f"judge_50000_{name}", max(_cost_s(name, h) for h in histories), "s CPU", 1.0)
         for name in CHECKERS
     )
+    return (*checkers, *linearizability.measure())
 
 
 def _cost_s(name: str, history: History) -> float:

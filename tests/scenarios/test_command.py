@@ -256,6 +256,9 @@ def test_scenarios_that_a_target_cannot_be_put_through_are_told(lab, tmp_path) -
         (["sweep", "--fidelity", "x"], "there is no fidelity 'x'"),
         (["replay", "gone.json"], "gone.json"),
         (["check", "gone.jsonl"], "gone.jsonl"),
+        (["check", "gone.jsonl", "--model", "queue"], "there is no model 'queue'"),
+        (["check", "gone.log", "--format", "knossos"], "there is no format 'knossos'"),
+        (["check", "gone.log", "--format", "jepsen"], "--format jepsen needs a --model"),
         (["list", "nothing"], "there is no scenario or suite 'nothing'"),
     ],
 )
@@ -295,6 +298,63 @@ def test_a_history_without_verdict_is_unknown(lab, tmp_path) -> None:
     ended = lab("check", "empty.jsonl")
     assert ended.returncode == 3
     assert ended.stdout.startswith("empty.jsonl: unknown\n")
+
+
+def lines(*operations: tuple[str, str, str, object]) -> str:
+    """A saved history."""
+    return "".join(
+        json.dumps({"index": n, "time_us": n, "process": p, "type": t, "f": f, "value": v}) + "\n"
+        for n, (p, t, f, v) in enumerate(operations)
+    )
+
+
+WRITTEN = (("a", "invoke", "write", 1), ("a", "ok", "write", 1), ("b", "invoke", "read", None))
+
+
+@pytest.mark.parametrize(
+    ("model", "read", "status", "word"),
+    [
+        ("register", [("b", "ok", "read", 1)], 0, "valid"),
+        ("cas-register", [("b", "ok", "read", 2)], 1, "invalid"),
+        ("register", [("b", "ok", "read", None)], 1, "invalid"),
+        ("set", [("b", "ok", "read", [1])], 3, "unknown"),
+        ("registration", [("b", "ok", "read", 1)], 3, "unknown"),
+    ],
+)
+def test_a_saved_history_is_judged_by_a_model(lab, tmp_path, model, read, status, word) -> None:
+    history = tmp_path / "some.jsonl"
+    history.write_text(lines(*WRITTEN, *read))
+    ended = lab("check", "--model", model, "some.jsonl")
+    assert ended.returncode == status, ended.stdout + ended.stderr
+    assert ended.stdout.splitlines()[0] == f"some.jsonl: {word}"
+    if word == "invalid":
+        assert f"INVALID linearizable by {model}: the history has no order" in ended.stdout
+        assert "  which leads to 1" in ended.stdout
+
+
+def test_jepsens_histories_are_judged_too(lab, tmp_path) -> None:
+    log = "INFO  jepsen.util - 0\t:invoke\t:read\tnil\nINFO  jepsen.util - 0\t:ok\t:read\t{}\n"
+    for name, value in (("good.log", "nil"), ("bad.log", "3")):
+        (tmp_path / name).write_text(log.format(value))
+    asked = ("check", "--model", "cas-register", "--format", "jepsen")
+    ended = lab(*asked, "good.log", "bad.log")
+    assert ended.returncode == 1
+    assert [line for line in ended.stdout.splitlines() if line.startswith(("good", "bad"))] == [
+        "good.log: valid",
+        "bad.log: invalid",
+    ]
+    assert lab(*asked, "good.log").returncode == 0
+
+
+def test_a_run_of_the_lab_has_an_order(lab, tmp_path) -> None:
+    assert (
+        lab("run", "down-during", "--world", "sim", "--seed", "1", "--out", "out").returncode == 0
+    )
+    histories = [str(path) for path in sorted((tmp_path / "out" / "history").iterdir())]
+    assert histories
+    ended = lab("check", "--model", "registration", *histories)
+    assert ended.returncode == 0, ended.stdout
+    assert ended.stdout.count(": valid\n") == len(histories)
 
 
 def test_a_server_that_never_gets_ready_is_the_environments_failure(lab, tmp_path) -> None:

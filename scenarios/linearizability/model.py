@@ -1,0 +1,65 @@
+"""A sequential specification as a pure function, and an operation as it looks at one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import msgspec
+
+State = Hashable
+
+
+class Unknown:
+    """The kind of UNKNOWN."""
+
+    def __repr__(self) -> str:
+        return "UNKNOWN"
+
+
+UNKNOWN: Final = Unknown()
+"""What came of an operation, where nobody knows: it took effect at any time since, or never."""
+
+
+class Impossible:
+    """The kind of IMPOSSIBLE."""
+
+    def __repr__(self) -> str:
+        return "IMPOSSIBLE"
+
+
+IMPOSSIBLE: Final = Impossible()
+"""What follows on a state in which the operation cannot have had its outcome."""
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """What somebody asked one object for, and what came of it.
+
+    `began` and `ended` are indices in the history; `ended` is None where nobody knows what came of
+    it (`outcome` is UNKNOWN) or whether it ever ended. `asked` and `outcome` are the model's.
+    """
+
+    f: str
+    asked: Hashable
+    outcome: Hashable
+    began: int
+    ended: int | None
+
+
+Step = Callable[[State, str, Hashable, Hashable], State | Impossible]
+"""The state after an operation (kind, what was asked, outcome); IMPOSSIBLE where it cannot have had
+that outcome. With UNKNOWN it is never impossible: the operation may as well not have happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A specification: the state an object begins with, and what operations do to it.
+
+    `only_reads` says of a kind of operation and its outcome whether it never changes any state.
+    """
+
+    name: Literal["registration", "register", "cas-register", "set"]
+    begin: State
+    step: Step
+    only_reads: Callable[[str, Hashable], bool]

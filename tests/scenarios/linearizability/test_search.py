@@ -1,0 +1,112 @@
+"""The search for an order, against one that tries them all."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+
+from scenarios.linearizability.judge import Budget, Exhausted, Linearizable, linearize
+from scenarios.linearizability.model import IMPOSSIBLE, UNKNOWN, Operation
+from scenarios.linearizability.models import MODELS
+from scenarios.linearizability.prefix import up_to
+from scenarios.linearizability.search import Search
+from tests.scenarios.linearizability.small_histories import has_an_order, small
+
+HISTORIES = 20_000
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_it_agrees_with_whoever_tries_every_order(model):
+    random = Random(7)
+    found = {True: 0, False: 0}
+    for _nth in range(HISTORIES):
+        operations = small(model, random)
+        search = Search(model, operations)
+        verdict = search.run(10**9)
+        assert verdict is has_an_order(model, operations, model.begin), operations
+        found[verdict] += 1
+    assert min(found.values()) > HISTORIES / 20, found
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_what_has_no_order_is_shown_by_its_smallest_prefix(model):
+    random, seen = Random(11), 0
+    for _nth in range(2_000):
+        operations = small(model, random)
+        told = linearize(model, {"k": operations})
+        if isinstance(told, Linearizable):
+            continue
+        seen += 1
+        ended = told.contradiction.operation.ended
+        assert not has_an_order(model, up_to(operations, ended), model.begin), operations
+        assert has_an_order(model, up_to(operations, ended - 1), model.begin), operations
+        assert is_an_order(model, told.contradiction, up_to(operations, ended - 1))
+    assert seen > 100
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_a_search_that_pauses_finds_the_same(model):
+    random = Random(8)
+    for _nth in range(500):
+        operations = small(model, random)
+        search = Search(model, operations)
+        while (verdict := search.run(1)) is None:
+            pass
+        assert verdict is Search(model, operations).run(10**9)
+
+
+def is_an_order(model, told, operations):
+    """Whether all that ended is in the order, and comes to the state that is told."""
+    state = model.begin
+    for operation in told.order:
+        state = model.step(state, operation.f, operation.asked, operation.outcome)
+        assert state is not IMPOSSIBLE
+    known = {operation for operation in operations if operation.ended is not None}
+    return known <= set(told.order) <= set(operations) and state == told.state
+
+
+def test_the_order_that_it_found_is_one():
+    model = MODELS["registration"]
+    random, seen = Random(9), 0
+    for _nth in range(2_000):
+        operations = small(model, random)
+        search = Search(model, operations)
+        if search.run(10**9):
+            seen += 1
+            assert is_an_order(model, search, operations)
+    assert seen > 100
+
+
+def hard(writes: int) -> list[Operation]:
+    """Every write is unknown and other than the rest, and the last read is of none of them."""
+    unknown = [Operation("write", n, UNKNOWN, n, None) for n in range(writes)]
+    reads = [Operation("read", None, n, writes + 2 * n, writes + 2 * n + 1) for n in range(writes)]
+    return [*unknown, *reads, Operation("read", None, -1, 4 * writes, 4 * writes + 1)]
+
+
+def test_many_writes_of_unknown_outcome_are_no_obstacle():
+    search = Search(MODELS["register"], hard(60))
+    assert search.run(1_000_000) is False
+    assert search.farthest == 4 * 60 + 1
+
+
+@pytest.mark.parametrize("budget", [Budget(steps=50), Budget(memory=20)], ids=["steps", "memory"])
+def test_a_budget_that_is_spent_says_so(budget, monkeypatch):
+    monkeypatch.setattr("scenarios.linearizability.judge.TURN_STEPS", 10)
+    told = linearize(MODELS["register"], {"k": hard(60)}, budget)
+    assert isinstance(told, Exhausted)
+    assert told.keys == ("k",)
+
+
+def test_one_that_is_hard_does_not_hide_one_that_is_wrong(monkeypatch):
+    monkeypatch.setattr("scenarios.linearizability.judge.TURN_STEPS", 10)
+    wrong = [Operation("read", None, 5, 0, 1)]
+    told = linearize(MODELS["register"], {"hard": hard(60), "wrong": wrong}, Budget(steps=60))
+    assert told.key == "wrong"
+    assert told.contradiction.operation == wrong[0]
+
+
+def test_each_object_has_an_order_of_its_own():
+    one = [Operation("write", 1, None, 0, 3), Operation("read", None, 1, 1, 2)]
+    assert linearize(MODELS["register"], {"a": one, "b": one}) == Linearizable(2)
