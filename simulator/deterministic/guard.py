@@ -19,7 +19,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NoReturn, SupportsIndex
 
 from simulator.deterministic.process import Process, current_process
@@ -64,7 +66,17 @@ CHANGES = (
 """Events that name what is changed first."""
 
 _real_sleep = time.sleep
-_real_start = _thread.start_new_thread
+_STARTS: tuple[tuple[ModuleType, str, Callable[..., Any]], ...] = tuple(
+    (module, name, getattr(module, name))
+    for module, name in (
+        (_thread, "start_new_thread"),
+        (_thread, "start_joinable_thread"),
+        (threading, "_start_new_thread"),
+        (threading, "_start_joinable_thread"),
+    )
+    if hasattr(module, name)
+)
+"""By what threads are started; which of it is there depends on the version of Python."""
 
 
 class Guard:
@@ -81,12 +93,14 @@ class Guard:
         before = _watching
         _watching = self
         time.sleep = _sleep
-        _thread.start_new_thread = threading._start_new_thread = _start  # type: ignore[attr-defined]
+        for module, name, real in _STARTS:
+            setattr(module, name, partial(_start, real))
         try:
             yield
         finally:
             time.sleep = _real_sleep
-            _thread.start_new_thread = threading._start_new_thread = _real_start  # type: ignore[attr-defined]
+            for module, name, real in _STARTS:
+                setattr(module, name, real)
             _watching = before
 
     def allow(self, actor: str, folder: Path) -> None:
@@ -190,7 +204,7 @@ def _sleep(seconds: float | SupportsIndex) -> None:
     _real_sleep(seconds)
 
 
-def _start(*args: Any, **named: Any) -> int:
+def _start(real: Callable[..., Any], *args: Any, **named: Any) -> Any:
     if current_process() is not None:
         refuse("a thread")
-    return _real_start(*args, **named)
+    return real(*args, **named)
