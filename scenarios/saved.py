@@ -15,6 +15,7 @@ from scenarios.history import History, HistoryRefused
 from scenarios.jepsen_log import read_jepsen
 from scenarios.linearizability.verdict import judge_by, told_order
 from scenarios.output import ExitStatus, word
+from scenarios.set_oracle import elements_of
 from scenarios.verdict import Invalid, Unknown, Verdict, combine
 
 Format = Literal["lab", "jepsen"]
@@ -78,19 +79,21 @@ def _check(file: Path, history: History, console: Console) -> ExitStatus:
 
 def _check_order(file: Path, history: History, model: str, console: Console) -> ExitStatus:
     verdict, contradiction = judge_by(model, history)
-    if contradiction is None:
-        return _tell(file, verdict, console)
-    shown = explain(f"linearizable by {model}", verdict, history)
-    return _tell(file, verdict, console, shown, *told_order(contradiction))
+    words = []
+    if contradiction is not None:
+        words += [explain(f"linearizable by {model}", verdict, history), *told_order(contradiction)]
+    if model == "registration":
+        words.append(f"  registrations: {elements_of(history)}")
+    return _tell(file, verdict, console, *words)
 
 
-def _tell(file: Path, verdict: Verdict, console: Console, *violations: str) -> ExitStatus:
+def _tell(file: Path, verdict: Verdict, console: Console, *words: str) -> ExitStatus:
     def tell(line: str) -> None:
         console.print(line, markup=False, highlight=False)
 
     tell(f"{file}: {word(verdict)}")
-    for violation in violations:
-        tell(violation)
+    for told in words:
+        tell(told)
     match verdict:
         case Invalid():
             return ExitStatus.VIOLATED

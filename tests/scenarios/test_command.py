@@ -355,6 +355,7 @@ def test_a_run_of_the_lab_has_an_order(lab, tmp_path) -> None:
     ended = lab("check", "--model", "registration", *histories)
     assert ended.returncode == 0, ended.stdout
     assert ended.stdout.count(": valid\n") == len(histories)
+    assert ended.stdout.count(" known, 0 lost, 0 stale, ") == len(histories)
 
 
 def test_a_server_that_never_gets_ready_is_the_environments_failure(lab, tmp_path) -> None:
