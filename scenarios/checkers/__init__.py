@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
 from scenarios.checkers.acknowledged_is_kept import acknowledged_is_kept
+from scenarios.checkers.answers_have_an_order import answers_have_an_order
 from scenarios.checkers.bad_input_changes_nothing import bad_input_changes_nothing
 from scenarios.checkers.breaker_is_silent import breaker_is_silent
 from scenarios.checkers.caller_is_never_blocked import caller_is_never_blocked
@@ -34,6 +35,7 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
             acknowledged_is_kept,
             registered_at_most_once,
             one_new_answer_per_ticket,
+            answers_have_an_order,
             failure_is_honest,
             managed_by_exactly_one,
             payload_arrived_as_executed,

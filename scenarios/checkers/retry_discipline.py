@@ -46,6 +46,8 @@ def retry_discipline(history: History) -> Verdict:
     )
     findings: list[Verdict] = [Valid()]
     for line in lines:
+        if len(line.sends) < 2:
+            continue
         findings += _attempts(line, retries)
         findings += _after_refusals(line)
         findings += _before_retry_after(line)

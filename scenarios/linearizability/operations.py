@@ -24,12 +24,9 @@ def objects_of(model: str, history: History) -> Objects:
     """The operations by object. Raises `UnfitHistory` where there are none, or they cannot be
     read, and `KeyError` for a model that there is not."""
     objects: Objects = {}
-    try:
-        for key, operation in _READERS[model](history):
-            objects.setdefault(key, []).append(operation)
-    except ValueError as error:
-        raise UnfitHistory(str(error)) from error
-    if not objects:
+    for key, operation in _READERS[model](history):
+        objects.setdefault(key, []).append(operation)
+    if not any(o.ended is not None for operations in objects.values() for o in operations):
         raise UnfitHistory(f"there is nothing in it that the model {model} is about")
     return objects
 

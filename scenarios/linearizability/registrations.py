@@ -2,8 +2,9 @@
 
 Read are the exchanges with the DTMS API, heard or not, what was asked to be closed, and how the
 auditor found everything at the end; where nobody watched the exchanges, what services say of their
-registrations without a strategy. What the server may do by itself, adopt a position that is open
-at the broker or give one up, is an operation of unknown outcome.
+registrations without a strategy. What the server may do by itself is of unknown outcome: adopt a
+position that is open at the broker, give one up, forget a closed one, or all where the store is
+corrupt.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import msgspec
 
 from scenarios.evidence.actors import told
 from scenarios.evidence.exchange import Exchange, deliveries
-from scenarios.evidence.positions import executed
+from scenarios.evidence.positions import executed, maybe_closed
 from scenarios.evidence.reading import by_ticket, mapping
 from scenarios.evidence.terms import Terms
 from scenarios.history import Call, History
@@ -22,20 +23,13 @@ from scenarios.linearizability.model import UNKNOWN, Operation
 from scenarios.linearizability.models.registration import ABSENT, CLOSED, OPEN
 
 KINDS = ("enable", "lookup", "close")
-NOT_MODELLED = frozenset({"corrupt-store", "broker-fault", "second-instance"})
-"""Faults after which a server may do what no order of requests explains, and be right."""
-
 BEFORE_ALL = -1
 """When something began of which only the end is known."""
 Told = tuple[Hashable, Operation]
 
 
 def registrations(history: History) -> Iterator[Told]:
-    """Each operation with its ticket. Raises `ValueError` for a history with faults that the model
-    cannot tell."""
-    for op in history.notes("inflict", "nemesis"):
-        if op.get("fault") in NOT_MODELLED:
-            raise ValueError(f"the model cannot tell what {op.get('fault')} may do to it")
+    """Each operation with its ticket."""
     exchanged = deliveries(history, *KINDS)
     sent: dict[int, dict[Hashable, None]] = {}
     for exchange in exchanged:
@@ -163,13 +157,30 @@ def _read_at_the_end(history: History) -> Iterator[Told]:
 
 
 def _of_the_server(history: History) -> Iterator[Told]:
+    positions = executed(history)
+    inflicted = [(op.get("fault"), op.index) for op in history.notes("inflict", "nemesis")]
     if told(history, "start", "broker"):
-        for ticket, position in executed(history).items():
+        for ticket, position in positions.items():
             for terms in (*position.former, position.terms):
-                yield ticket, Operation("restore", terms, UNKNOWN, position.op.index, None)
+                yield ticket, _by_itself("restore", position.op.index, terms)
         for op in history.notes("position-closed", "broker"):
             if op.ticket is not None:
-                yield op.ticket, Operation("close", None, UNKNOWN, op.index, None)
+                yield op.ticket, _by_itself("close", op.index)
+        for fault, index in inflicted:
+            if fault == "broker-fault":  # it may tell of other data, or of no position at all
+                for ticket in positions:
+                    yield ticket, _by_itself("restore", index)
+                    yield ticket, _by_itself("close", index)
     if told(history, "start", "main-api"):
-        for ticket in executed(history):
-            yield ticket, Operation("close", None, UNKNOWN, BEFORE_ALL, None)
+        for ticket in positions:
+            yield ticket, _by_itself("close", BEFORE_ALL)
+    for fault, index in inflicted:
+        if fault == "corrupt-store":
+            for ticket in positions:
+                yield ticket, _by_itself("forget", index)
+    for ticket in maybe_closed(history):
+        yield ticket, _by_itself("clean-up", BEFORE_ALL)
+
+
+def _by_itself(f: str, began: int, asked: Hashable = None) -> Operation:
+    return Operation(f, asked, UNKNOWN, began, None)

@@ -13,9 +13,26 @@ looked at twice. Besides, without losing an order:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+
+import msgspec
 
 from scenarios.linearizability.model import IMPOSSIBLE, UNKNOWN, Model, Operation, State
+
+Used = tuple[int, ...]
+"""How many operations of each kind of unknown outcome are in the order: the first so many."""
+
+
+class Frame(msgspec.Struct, frozen=True):
+    """What was put in order, and how things stood before: a known operation by its number, or one
+    of unknown outcome by -1 minus its kind. With `settled` nothing else need be tried here."""
+
+    event: int
+    state: State
+    first: int
+    done: int
+    used: Used
+    settled: bool
 
 
 class Search:
@@ -28,15 +45,13 @@ class Search:
     def __init__(self, model: Model, operations: Sequence[Operation]) -> None:
         self.steps = 0
         self.remembered = 0
+        self.farthest = 0
         self._step = model.step
         self._state: State = model.begin
         known = sorted((o for o in operations if o.ended is not None), key=lambda o: o.began)
         self._known = known
         self._reads = [model.only_reads(o.f, o.outcome) for o in known]
-        self._unknown = sorted(
-            (o for o in operations if o.ended is None), key=lambda operation: operation.began
-        )
-        self._twins = _twins(self._unknown)
+        self._kinds = _kinds(operations)
         # Calls and returns in their order, as a list from which pairs can be taken and put back.
         count = len(known)
         events = sorted(
@@ -52,13 +67,13 @@ class Search:
         self._before = list(range(-1, 2 * count + 1))
         self._at = 1
         self._end = 2 * count + 1
+        self._first = 0
+        """All known operations below this number are in the order,"""
         self._done = 0
-        self._used = 0
-        self._path: list[tuple[int, State, bool]] = []
-        """What was put in order: an event, or -1 minus the number of one of unknown outcome; the
-        state before; whether nothing else need be tried in its place."""
-        self._seen: dict[tuple[int, State], list[int]] = {}
-        self.farthest = 0
+        """and of those from it on, those whose bit is set."""
+        self._used: Used = (0,) * len(self._kinds)
+        self._path: list[Frame] = []
+        self._seen: dict[tuple[int, int, State], list[Used]] = {}
 
     def run(self, steps: int) -> bool | None:
         """Whether there is an order; None where that is not known after so many steps more."""
@@ -72,27 +87,24 @@ class Search:
             self.steps += 1
             at = self._at
             event = events[at]
-            if event < count:
-                operation, before = known[event], self._state
-                state = step(before, operation.f, operation.asked, operation.outcome)
-                if state is not IMPOSSIBLE:
-                    only_reads, done = reads[event], self._done | 1 << event
-                    if only_reads or self._is_new(done, self._used, state):
-                        self._path.append((event, before, only_reads))
-                        self._take(event)
-                        self._done, self._state, self._at = done, state, after[0]
-                        continue
+            if event >= count:
+                if not self._try_unknown(0, event - count) and not self._go_back():
+                    return False
+                continue
+            operation = known[event]
+            state = step(self._state, operation.f, operation.asked, operation.outcome)
+            if state is IMPOSSIBLE or not self._put(event, state, reads[event]):
                 self._at = after[at]
-            elif not self._try_unknown(0, event - count) and not self._go_back():
-                return False
         return True
 
     @property
     def order(self) -> tuple[Operation, ...]:
         """The order that was found; to be asked for once `run` has said that there is one."""
         return tuple(
-            self._known[event] if event >= 0 else self._unknown[-1 - event]
-            for event, _state, _only_reads in self._path
+            self._known[frame.event]
+            if frame.event >= 0
+            else self._kinds[-1 - frame.event][frame.used[-1 - frame.event]]
+            for frame in self._path
         )
 
     @property
@@ -100,52 +112,58 @@ class Search:
         """What the order leads to."""
         return self._state
 
-    def _try_unknown(self, first: int, blocked: int) -> bool:
+    def _put(self, event: int, state: State, settled: bool) -> bool:
+        """Puts a known operation in order, unless that leads where it has been."""
+        first, done = self._first, self._done | 1 << event - self._first
+        while done & 1:
+            first, done = first + 1, done >> 1
+        if not settled and not self._is_new(first, done, self._used, state):
+            return False
+        self._path.append(Frame(event, self._state, self._first, self._done, self._used, settled))
+        self._take(event)
+        self._first, self._done, self._state, self._at = first, done, state, self._next[0]
+        return True
+
+    def _try_unknown(self, first_kind: int, blocked: int) -> bool:
         """All that began before `blocked` ended was tried: goes on with an operation of unknown
-        outcome from number `first` on, if one leads anywhere."""
+        outcome, of this kind or a later one, if one leads anywhere."""
         ended = self._known[blocked].ended
         assert ended is not None
         self.farthest = max(self.farthest, ended)
-        before = self._state
-        is_behind_another = bool(self._path) and self._path[-1][0] < 0
-        for number in range(first, len(self._unknown)):
-            operation = self._unknown[number]
-            if operation.began > ended:
-                break
-            twin = self._twins[number]
-            if self._used >> number & 1 or (twin >= 0 and not self._used >> twin & 1):
+        before, used = self._state, self._used
+        last = self._path[-1] if self._path and self._path[-1].event < 0 else None
+        for kind in range(first_kind, len(self._kinds)):
+            operations, number = self._kinds[kind], used[kind]
+            if number == len(operations) or operations[number].began > ended:
                 continue
+            f, asked = operations[number].f, operations[number].asked
             self.steps += 1
-            state = self._step(before, operation.f, operation.asked, UNKNOWN)
-            used = self._used | 1 << number
+            state = self._step(before, f, asked, UNKNOWN)
             if state is IMPOSSIBLE or state == before:
                 continue
-            if is_behind_another and state == self._step(
-                self._path[-1][1], operation.f, operation.asked, UNKNOWN
-            ):
+            if last is not None and state == self._step(last.state, f, asked, UNKNOWN):
                 continue
-            if not self._is_new(self._done, used, state):
+            more = (*used[:kind], number + 1, *used[kind + 1 :])
+            if not self._is_new(self._first, self._done, more, state):
                 continue
-            self._path.append((-1 - number, before, False))
-            self._used, self._state, self._at = used, state, self._next[0]
+            self._path.append(Frame(-1 - kind, before, self._first, self._done, used, False))
+            self._used, self._state, self._at = more, state, self._next[0]
             return True
         return False
 
     def _go_back(self) -> bool:
         """Takes back the last choice that has an alternative, and goes on behind it."""
         while self._path:
-            event, state, only_reads = self._path.pop()
-            self._state = state
-            if event >= 0:
-                self._put_back(event)
-                self._done &= ~(1 << event)
-                if not only_reads:
-                    self._at = self._next[self._places[event]]
+            frame = self._path.pop()
+            self._state, self._used = frame.state, frame.used
+            self._first, self._done = frame.first, frame.done
+            if frame.event < 0:
+                if self._try_unknown(-frame.event, self._first_to_end()):
                     return True
             else:
-                number = -1 - event
-                self._used &= ~(1 << number)
-                if self._try_unknown(number + 1, self._first_to_end()):
+                self._put_back(frame.event)
+                if not frame.settled:
+                    self._at = self._next[self._places[frame.event]]
                     return True
         return False
 
@@ -155,11 +173,11 @@ class Search:
             at = self._next[at]
         return self._events[at] - count
 
-    def _is_new(self, done: int, used: int, state: State) -> bool:
+    def _is_new(self, first: int, done: int, used: Used, state: State) -> bool:
         """Whether nothing at least as good was seen; from now on this is."""
-        seen = self._seen.setdefault((done, state), [])
+        seen = self._seen.setdefault((first, done, state), [])
         for other in seen:
-            if other & used == other:
+            if all(few <= many for few, many in zip(other, used, strict=True)):
                 return False
         seen.append(used)
         self.remembered += 1
@@ -178,12 +196,10 @@ class Search:
             before[after[at]] = at
 
 
-def _twins(operations: Sequence[Operation]) -> list[int]:
-    """For each, the number of the last before it that asked the same; -1 for none."""
-    last: dict[object, int] = {}
-    twins = []
-    for number, operation in enumerate(operations):
-        key = (operation.f, operation.asked)
-        twins.append(last.get(key, -1))
-        last[key] = number
-    return twins
+def _kinds(operations: Sequence[Operation]) -> list[list[Operation]]:
+    """Those of unknown outcome, put together that ask the same, each kind in its order."""
+    kinds: dict[tuple[str, Hashable], list[Operation]] = {}
+    for operation in operations:
+        if operation.ended is None:
+            kinds.setdefault((operation.f, operation.asked), []).append(operation)
+    return [sorted(kind, key=lambda operation: operation.began) for kind in kinds.values()]

@@ -85,9 +85,11 @@ def _name(key: Hashable) -> str:
 def _plain(value: object) -> str:
     if value is None:
         return "nil"
+    if isinstance(value, float):
+        return f"{value:.10g}"
     if isinstance(value, Terms):
-        stops = f"sl {_plain(value.stop_loss)} tp {_plain(value.take_profit)}"
-        return f"{value.symbol} {value.direction} {value.volume:g} at {value.entry:.10g} {stops}"
+        sized = f"{value.symbol} {value.direction} {_plain(value.volume)} at {_plain(value.entry)}"
+        return f"{sized} sl {_plain(value.stop_loss)} tp {_plain(value.take_profit)}"
     if isinstance(value, frozenset):
         return "{" + ", ".join(sorted(map(_plain, value))) + "}"
     if isinstance(value, tuple):

@@ -12,6 +12,7 @@ NEEDS: frozenset[Need] = frozenset({"broker", "main-api"})
 OWNED = (
     "acknowledged_is_kept",
     "registered_at_most_once",
+    "answers_have_an_order",
     "failure_is_honest",
     "managed_by_exactly_one",
     "caller_is_never_blocked",

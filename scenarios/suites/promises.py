@@ -6,6 +6,7 @@ REGISTERED = (
     "acknowledged_is_kept",
     "registered_at_most_once",
     "one_new_answer_per_ticket",
+    "answers_have_an_order",
     "failure_is_honest",
     "payload_arrived_as_executed",
     "unprotected_time_is_bounded",

@@ -6,8 +6,9 @@ Kinds, and the outcomes that may be told of each:
   "conflict";
 - `lookup`: "absent", or a pair of the data, None where they were not told, and "open" or "closed";
 - `close`: "closed", "absent";
-- `restore`, asked: the data, never with an outcome: what a recovery may do with a position that it
-  finds at the broker.
+- what a server may do by itself, never with an outcome: `restore`, asked: the data, or None for
+  any: a recovery finds the position at the broker; `clean-up`: a closed ticket is forgotten;
+  `forget`: any is, with a store that cannot be read.
 
 A closed ticket keeps its data; registering it again changes nothing.
 """
@@ -28,7 +29,11 @@ def step(state: State, f: str, asked: Hashable, outcome: Hashable) -> State | Im
     if f == "lookup":
         return state if outcome is UNKNOWN or _shows(outcome, state) else IMPOSSIBLE
     if f == "restore":
-        return (asked, OPEN) if not _is_closed(state) else state
+        return state if _is_closed(state) else (asked, OPEN)
+    if f == "clean-up":
+        return ABSENT if _is_closed(state) else state
+    if f == "forget":
+        return ABSENT
     assert f == "close"
     if state == ABSENT:
         return state if outcome in (UNKNOWN, ABSENT) else IMPOSSIBLE
@@ -46,8 +51,10 @@ def _enable(state: State, asked: Hashable, outcome: Hashable) -> State | Impossi
     if state == ABSENT:
         return (asked, OPEN) if outcome in (UNKNOWN, "new", "accepted") else IMPOSSIBLE
     assert isinstance(state, tuple)
-    allowed = (UNKNOWN, "already", "accepted") if state[0] == asked else (UNKNOWN, "conflict")
-    return state if outcome in allowed else IMPOSSIBLE
+    may_be_same, may_differ = state[0] in (asked, None), state[0] != asked
+    if outcome is UNKNOWN or (outcome in ("already", "accepted") and may_be_same):
+        return state
+    return state if outcome == "conflict" and may_differ else IMPOSSIBLE
 
 
 def _shows(outcome: Hashable, state: State) -> bool:
@@ -55,7 +62,7 @@ def _shows(outcome: Hashable, state: State) -> bool:
         return outcome == state
     assert isinstance(outcome, tuple)
     assert isinstance(state, tuple)
-    return outcome[1] == state[1] and (outcome[0] is None or outcome[0] == state[0])
+    return outcome[1] == state[1] and (None in (outcome[0], state[0]) or outcome[0] == state[0])
 
 
 def only_reads(f: str, outcome: Hashable) -> bool:

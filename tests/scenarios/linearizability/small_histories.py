@@ -14,11 +14,13 @@ Draw = Callable[[Random], tuple[str, Hashable]]
 """A kind of operation, and what it asks."""
 DATA = ("a", "b")
 VALUES = (1, 2, 3)
+BY_ITSELF = ("restore", "clean-up", "forget")
 
 
 def _registration(random: Random) -> tuple[str, Hashable]:
-    f = random.choice(("enable", "enable", "lookup", "close", "restore"))
-    return f, random.choice(DATA) if f in ("enable", "restore") else None
+    f = random.choice(("enable", "enable", "lookup", "lookup", "close", *BY_ITSELF))
+    asked = {"enable": random.choice(DATA), "restore": random.choice((None, *DATA))}
+    return f, asked.get(f)
 
 
 def _register(random: Random) -> tuple[str, Hashable]:
@@ -47,7 +49,7 @@ OUTCOMES: dict[str, tuple[Hashable, ...]] = {
     "enable": ("new", "already", "accepted", "conflict"),
     "lookup": (ABSENT, *((data, state) for data in (None, *DATA) for state in (OPEN, CLOSED))),
     "close": (CLOSED, ABSENT),
-    "restore": (UNKNOWN,),
+    **dict.fromkeys(BY_ITSELF, (UNKNOWN,)),
     "write": (None,),
     "add": (None,),
     "cas": (True, False),
@@ -73,7 +75,7 @@ def small(model: Model, random: Random) -> list[Operation]:
         drawn.append((at, began, ended, DRAWS[model.name](random)))
     state, operations = model.begin, []
     for _at, began, ended, (f, asked) in sorted(drawn):
-        unknown = f == "restore" or random.random() < 0.3
+        unknown = f in BY_ITSELF or random.random() < 0.3
         if unknown and random.random() < 0.5:
             operations.append(Operation(f, asked, UNKNOWN, began, None))
             continue

@@ -84,11 +84,27 @@ def test_what_may_be_the_recoverys_doing_is_not_held_against_the_server(history)
     assert isinstance(verdict(history, lookup(1, "already")), Invalid)
 
 
-@pytest.mark.parametrize("fault", ["corrupt-store", "broker-fault", "second-instance"])
-def test_what_the_model_cannot_tell_is_unknown(history, fault):
-    inflicted = f'0.05s nemesis ok inflict {{"fault": "{fault}"}}\n'
-    told = verdict(history, inflicted + ACKNOWLEDGED + GONE)
-    assert told == Unknown(f"the model cannot tell what {fault} may do to it")
+BROKER = "0s world ok start broker\n0.05s broker ok execute 1001\n"
+LIES = '0.3s nemesis ok inflict {"fault": "broker-fault"}\n'
+OTHER = "1s auditor ok read-all 1001:volume=9\n"
+
+
+@pytest.mark.parametrize(
+    ("bad", "good"),
+    [
+        (BROKER + ACKNOWLEDGED + OTHER, BROKER + ACKNOWLEDGED + LIES + OTHER),
+        (BROKER + ACKNOWLEDGED + CLOSED, BROKER + ACKNOWLEDGED + LIES + CLOSED),
+        (BROKER + LIES + ACKNOWLEDGED + GONE, BROKER + LIES + TRIED + GONE),
+        (
+            BROKER + ACKNOWLEDGED + GONE,
+            BROKER + ACKNOWLEDGED + '0.3s nemesis ok inflict {"fault": "corrupt-store"}\n' + GONE,
+        ),
+    ],
+    ids=["other data", "closed", "a lie loses nothing", "a store that was corrupt"],
+)
+def test_what_a_fault_lets_the_server_do(history, bad, good):
+    assert isinstance(verdict(history, bad), Invalid)
+    assert verdict(history, good) == Valid()
 
 
 def test_a_history_without_registrations_is_unknown(history):
