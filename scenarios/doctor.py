@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import socket
 import sqlite3
-import subprocess
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-
-PROBE_S_MAX = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +29,6 @@ def examine() -> tuple[Part, ...]:
         *(_library(name) for name in ("httpx", "aiohttp", "starlette", "uvicorn", "msgspec")),
         _loopback(),
         _signals(),
-        _program(
-            "toxiproxy-server", "faults by a real Toxiproxy", "go install, or a release of 2.12"
-        ),
-        _docker(),
-        _program("postgres", "a PostgreSQL store", "your system's package postgresql"),
     )
 
 
@@ -70,21 +61,3 @@ def _signals() -> Part:
 
     found = "SIGKILL, SIGSTOP" if hasattr(signal, "SIGSTOP") else ""
     return Part("signals", found, True, "faults on processes", "run on Linux or macOS")
-
-
-def _program(name: str, used_for: str, remedy: str) -> Part:
-    return Part(name, shutil.which(name) or "", False, used_for, remedy)
-
-
-def _docker() -> Part:
-    found = ""
-    if shutil.which("docker"):
-        asked = subprocess.run(
-            ["docker", "version", "--format", "{{.Server.Version}}"],
-            capture_output=True,
-            text=True,
-            timeout=PROBE_S_MAX,
-            check=False,
-        )
-        found = asked.stdout.strip() if asked.returncode == 0 else ""
-    return Part("container engine", found, False, "world docker", "install and start Docker")

@@ -1,6 +1,7 @@
 """Registrations as elements of a set: what became of each, in the sense of Jepsen's `set-full`.
 
-An element is known from when its registration was acknowledged, or it was first seen. It is *lost*
+An element is known from when its registration was acknowledged, by the API to a service or by a
+service to its caller, or it was first seen. It is *lost*
 if the last that was read of it afterwards says that it is not there, and *stale* if it was missed
 once it was known and seen again later; *never read* if nobody looked once it was known; *recovered*
 if nobody knew what came of its registration, and it is there; *duplicated* if it was new twice.
@@ -16,6 +17,7 @@ from scenarios.evidence.exchange import Exchange, deliveries
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import close_calls, maybe_closed
 from scenarios.evidence.reading import by_ticket
+from scenarios.evidence.reports import reports
 from scenarios.history import History
 
 
@@ -63,6 +65,10 @@ def elements_of(history: History) -> Elements:
     for exchange in deliveries(history, "enable", "lookup"):
         if exchange.ticket is not None:
             _note(elements.setdefault(exchange.ticket, _Element()), exchange)
+    for report in reports(history):
+        completion = report.call.completion
+        if report.ended == "ok" and not report.accepted_only and completion is not None:
+            elements.setdefault(report.ticket, _Element()).known_at(completion.index)
     for ticket, reading in _read_at_the_end(history):
         elements.setdefault(ticket, _Element()).readings.append(reading)
     final, closed = Final.of(history), maybe_closed(history)

@@ -35,9 +35,9 @@ def bench(names: Sequence[str], *, as_json: bool) -> ExitStatus:
                 print(told(figure), flush=True)
     if as_json:
         print(json.dumps({f.name: {"value": f.value, "unit": f.unit} for f in figures}))
-    missed = [figure.name for figure in figures if not figure.kept]
-    if missed:
-        print(f"missed: {', '.join(missed)}", file=sys.stderr)
+    missed = [figure for figure in figures if not figure.kept]
+    for figure in missed:
+        print(f"missed: {told(figure)}", file=sys.stderr)
     return ExitStatus.THRESHOLD_MISSED if missed else ExitStatus.PASSED
 
 

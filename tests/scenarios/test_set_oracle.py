@@ -22,6 +22,7 @@ def looked_up(at, answer):
         (ADDED, {"never_read"}),
         (ADDED + GONE, {"lost"}),
         (TRIED + looked_up(1, "already") + GONE, {"lost", "recovered"}),
+        ("0.1s bot invoke register 1001\n0.2s bot ok register 1001\n" + GONE, {"lost"}),
         (ADDED + looked_up(1, 404) + THERE, {"stale"}),
         (ADDED + looked_up(1, 404) + GONE, {"lost"}),
         (looked_up(0.05, 404) + ADDED + THERE, {}),

@@ -66,8 +66,11 @@ def main() -> None:
     chosen = [bug for bug in PLANTED if asked.only.lower() in f"{bug.parts.name} {bug.bug}".lower()]
     if not chosen or asked.seeds < 1:
         words.error(f"nothing to hunt for: {asked.only!r}, {asked.seeds} times")
-    with processes(cores()) as pool:
-        sys.exit(hunt_all(chosen, range(asked.seeds), pool, tell))
+    try:
+        with processes(cores()) as pool:
+            sys.exit(hunt_all(chosen, range(asked.seeds), pool, tell))
+    except KeyboardInterrupt:
+        sys.exit("hunt: interrupted; a hunt keeps nothing, begin again")
 
 
 def hunt_all(
