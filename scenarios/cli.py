@@ -214,7 +214,8 @@ def check(
     if form == "jepsen" and model is None:
         refuse(f"--format jepsen needs a --model to judge by: {', '.join(MODELS)}")
     console, errors = Terminal(soft_wrap=True), Console(stderr=True)
-    status = check_files(files, console, errors, model=model, form=cast(Format, form))
+    with ending_in_words():
+        status = check_files(files, console, errors, model=model, form=cast(Format, form))
     raise typer.Exit(int(status))
 
 

@@ -11,7 +11,8 @@ import msgspec
 
 DEPTH_MAX = 100
 TOKEN = re.compile(r'[\s,]*(#\{|[\[\](){}]|"(?:\\.|[^"\\])*"|[^\s,\[\](){}"]+)')
-INTEGER = re.compile(r"[+-]?\d+N?")
+INTEGER = re.compile(r"[+-]?\d{1,400}N?")
+FLOAT = re.compile(r"[+-]?\d{1,400}(\.\d*)?([eE][+-]?\d{1,3})?M?")
 CLOSED_BY = {"[": "]", "(": ")", "#{": "}", "{": "}"}
 
 
@@ -76,9 +77,19 @@ def _scalar(token: str) -> object:
         return {"nil": None, "true": True, "false": False}[token]
     if token.startswith(":") and len(token) > 1:
         return Keyword(token[1:])
+    if token.startswith('"'):
+        return _string(token)
+    if INTEGER.fullmatch(token):
+        return int(token.rstrip("N"))
+    if FLOAT.fullmatch(token):
+        return float(token.rstrip("M"))
+    raise EdnRefused(f"{token[:40]!r} is no value that is known here")
+
+
+def _string(token: str) -> str:
     try:
-        if token.startswith('"'):
-            return json.loads(token)
-        return int(token.rstrip("N")) if INTEGER.fullmatch(token) else float(token)
-    except ValueError:
-        raise EdnRefused(f"{token[:40]!r} is no value that is known here") from None
+        text: str = json.loads(token)
+        text.encode()
+    except ValueError as error:
+        raise EdnRefused(f"{token[:40]} is no text: {error}") from error
+    return text

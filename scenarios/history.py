@@ -120,13 +120,13 @@ class History:
     def decode(cls, content: bytes, name: str = "history") -> History:
         """What `read` does with the content of the file called `name`."""
         *lines, rest = content.split(b"\n")
-        rules = _Rules()
+        rules = Rules()
         ops: list[Op] = []
         for number, line in enumerate(lines, start=1):
             try:
                 op = _DECODER.decode(line)
                 rules.admit(op)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, _Refused) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, OutOfLine) as error:
                 raise HistoryRefused(f"{name}:{number}: {error or 'nested too deeply'}") from error
             ops.append(op)
         history = cls(tuple(ops))
@@ -378,12 +378,12 @@ def _printable(value: object) -> object:
 _DECODER = msgspec.json.Decoder(Op)
 
 
-class _Refused(Exception):
+class OutOfLine(Exception):
     """Why a line that can be read does not fit the lines before it."""
 
 
 @dataclass(slots=True)
-class _Rules:
+class Rules:
     """What holds from line to line."""
 
     index: int = -1
@@ -393,15 +393,15 @@ class _Rules:
 
     def admit(self, op: Op) -> None:
         if op.index <= self.index:
-            raise _Refused(f"index {op.index} comes after {self.index}")
+            raise OutOfLine(f"index {op.index} comes after {self.index}")
         if op.time_us < self.time_us:
-            raise _Refused(f"time {op.time_us} us comes after {self.time_us} us")
+            raise OutOfLine(f"time {op.time_us} us comes after {self.time_us} us")
         begun = self.open_f.pop(op.process, None)
         if begun is not None and (op.type == "invoke" or op.f != begun):
-            raise _Refused(f"{op.process} has an open {begun}, and this is {op.type} {op.f}")
+            raise OutOfLine(f"{op.process} has an open {begun}, and this is {op.type} {op.f}")
         if op.type == "invoke":
             if op.process in self.burnt:
-                raise _Refused(f"{op.process} ended in info and may not be used again")
+                raise OutOfLine(f"{op.process} ended in info and may not be used again")
             self.open_f[op.process] = op.f
         elif op.type == "info" and begun is not None:
             self.burnt.add(op.process)

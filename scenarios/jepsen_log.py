@@ -3,7 +3,8 @@
     INFO  jepsen.util - 3	:invoke	:cas	[3 0]
     {:process 3, :type :invoke, :f :cas, :value [3 0]}
 
-What the nemesis did and everything else in a log is left out.
+What the nemesis did, and in a log whatever is no operation, is left out. A record's tag, as in
+`#jepsen.history.Op{...}`, is read over.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import cast, get_args
 
 from scenarios.edn import EdnRefused, Keyword, read_edn
-from scenarios.history import History, HistoryRefused, Op, OpType
+from scenarios.history import History, HistoryRefused, Op, OpType, OutOfLine, Rules
 
-LINE = re.compile(r"(?:.*jepsen\.util - )?(\d+)\s+:(invoke|ok|fail|info)\s+:(\S+)\s*(.*)")
+LINE = re.compile(r"(?:.*jepsen\.util(?: -|:) )?\s*(\d+)\s+:(invoke|ok|fail|info)\s+:(\S+)\s*(.*)")
+MAP = re.compile(r"\s*(?:#[\w.]+\s*)?(?=\{)")
 TYPES = frozenset(get_args(OpType))
 
 
@@ -31,24 +33,31 @@ def read_jepsen(path: Path) -> History:
 def decode_jepsen(content: bytes, name: str = "history") -> History:
     """What `read_jepsen` does with the content of the file called `name`."""
     try:
-        lines = content.decode().splitlines()
+        lines = content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise HistoryRefused(f"{name}: it is no text: {error}") from error
     ops: list[Op] = []
+    rules = Rules()
     for number, line in enumerate(lines, start=1):
         try:
-            told = _told(line)
-        except EdnRefused as error:
+            told = _told(line.rstrip("\r"))
+            if told is not None:
+                process, type_, f, value, why = told
+                op = Op(len(ops), number, process, type_, f, value, why)
+                rules.admit(op)
+                ops.append(op)
+        except (EdnRefused, OutOfLine) as error:
             raise HistoryRefused(f"{name}:{number}: {error}") from error
-        if told is not None:
-            process, type_, f, value, why = told
-            ops.append(Op(len(ops), number, process, type_, f, value, why))
     if not ops:
         raise HistoryRefused(f"{name}: there is no operation of a client in it")
     return History(tuple(ops))
 
 
-def _told(line: str) -> tuple[str, OpType, str, object, str | None] | None:
+Told = tuple[str, OpType, str, object, str | None]
+"""Process, type, f, value, error."""
+
+
+def _told(line: str) -> Told | None:
     if (found := LINE.match(line)) is not None:
         process, type_, f, rest = found.groups()
         values = list(_all(rest))
@@ -57,17 +66,26 @@ def _told(line: str) -> tuple[str, OpType, str, object, str | None] | None:
             value, values = None, [None, *values]
         why = str(values[1]) if len(values) > 1 else None
         return process, cast(OpType, type_), f, value, why
-    if line.startswith("{"):
-        entry, _rest = read_edn(line)
+    if (found := MAP.match(line)) is not None:
+        entry, rest = read_edn(line[found.end() :])
+        if rest.strip(" ,\t"):
+            raise EdnRefused(f"one map a line is read, and there is more behind it: {rest[:40]!r}")
         assert isinstance(entry, dict)
-        process, type_, f = (entry.get(Keyword(name)) for name in ("process", "type", "f"))
-        if isinstance(process, int) and isinstance(type_, Keyword) and type_.name in TYPES:
-            why = entry.get(Keyword("error"))
-            value = entry.get(Keyword("value"))
-            kind = f.name if isinstance(f, Keyword) else str(f)
-            told = None if why is None else str(why)
-            return str(process), cast(OpType, type_.name), kind, value, told
+        return _of_map(entry)
     return None
+
+
+def _of_map(entry: dict[object, object]) -> Told | None:
+    process, type_, f = (entry.get(Keyword(name)) for name in ("process", "type", "f"))
+    if isinstance(process, Keyword):
+        return None  # the nemesis
+    if type(process) is not int or not isinstance(type_, Keyword) or type_.name not in TYPES:
+        raise EdnRefused("an operation has a :process, a number, and a :type, one of four")
+    if not isinstance(f, Keyword):
+        raise EdnRefused("an operation has an :f, a keyword")
+    why = entry.get(Keyword("error"))
+    value = entry.get(Keyword("value"))
+    return str(process), cast(OpType, type_.name), f.name, value, None if why is None else str(why)
 
 
 def _all(text: str) -> Iterator[object]:

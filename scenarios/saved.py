@@ -82,14 +82,16 @@ def _check_order(file: Path, history: History, model: str, console: Console) -> 
     words = []
     if contradiction is not None:
         words += [explain(f"linearizable by {model}", verdict, history), *told_order(contradiction)]
-    if model == "registration":
-        words.append(f"  registrations: {elements_of(history)}")
+    if model == "registration" and (elements := elements_of(history)).known:
+        words.append(f"  registrations: {elements}")
     return _tell(file, verdict, console, *words)
 
 
 def _tell(file: Path, verdict: Verdict, console: Console, *words: str) -> ExitStatus:
     def tell(line: str) -> None:
-        console.print(line, markup=False, highlight=False)
+        # JSON may hold half a character, which no terminal takes.
+        plain = line.encode("utf-8", "backslashreplace").decode()
+        console.print(plain, markup=False, highlight=False)
 
     tell(f"{file}: {word(verdict)}")
     for told in words:

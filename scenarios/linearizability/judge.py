@@ -65,7 +65,7 @@ def linearize(
     while waiting or begun:
         if waiting:
             key, operations = waiting.popleft()
-            search = Search(model, operations)
+            search = Search(model, operations, budget.memory - memory)
         else:
             key, search = begun.popleft()
         steps_before, memory_before = search.steps, search.remembered
@@ -75,13 +75,13 @@ def linearize(
         if found is False:
             enough = max(budget.steps - steps, TURN_STEPS)
             return NotLinearizable(
-                key, smallest_prefix(model, objects[key], search.farthest, enough)
+                key, smallest_prefix(model, objects[key], search.farthest, enough, budget.memory)
             )
         if found is None:
             begun.append((key, search))
         else:
             memory -= search.remembered
-        if begun and (steps >= budget.steps or memory >= budget.memory):
+        if begun and (steps >= budget.steps or memory >= budget.memory or search.full):
             left = (*(key for key, _search in begun), *(key for key, _operations in waiting))
             return Exhausted(left, steps)
     return Linearizable(len(objects))

@@ -36,8 +36,9 @@ IMPOSSIBLE: Final = Impossible()
 class Operation(msgspec.Struct, frozen=True):
     """What somebody asked one object for, and what came of it.
 
-    `began` and `ended` are indices in the history; `ended` is None where nobody knows what came of
-    it (`outcome` is UNKNOWN) or whether it ever ended. `asked` and `outcome` are the model's.
+    `began` and `ended` are indices in the history, from 0 on, and no two operations on one object
+    have the same end; `ended` is None where nobody knows what came of it, and `outcome` UNKNOWN
+    then. `asked` and `outcome` are the model's.
     """
 
     f: str
@@ -57,9 +58,12 @@ class Model:
     """A specification: the state an object begins with, and what operations do to it.
 
     `only_reads` says of a kind of operation and its outcome whether it never changes any state.
+    `may_help` says of a kind, what was asked, and the outcome of another operation that must come
+    behind it, whether that can be.
     """
 
     name: Literal["registration", "register", "cas-register", "set"]
     begin: State
     step: Step
     only_reads: Callable[[str, Hashable], bool]
+    may_help: Callable[[str, Hashable, Hashable], bool] = lambda _f, _asked, _outcome: True

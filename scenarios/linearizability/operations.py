@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from types import MappingProxyType
 
+from scenarios.edn import Keyword
 from scenarios.history import Call, History
 from scenarios.linearizability.model import UNKNOWN, Operation
 from scenarios.linearizability.registrations import registrations
 
+DEPTH_MAX = 100
 Objects = dict[Hashable, list[Operation]]
 
 
@@ -86,12 +88,18 @@ def _operation(call: Call, asked: Hashable, outcome: Hashable) -> Operation:
     return Operation(invoke.f, asked, outcome, invoke.index, completion.index)
 
 
-def frozen(value: object) -> Hashable:
-    """The value as one that can be hashed and compared."""
+def frozen(value: object, depth: int = 0) -> Hashable:
+    """The value as one that can be hashed, and is equal only to what is the same: true is not 1.
+
+    Raises `UnfitHistory` for what is nested too deeply."""
+    if depth > DEPTH_MAX:
+        raise UnfitHistory("a value in it is nested too deeply")
     if isinstance(value, list | tuple):
-        return tuple(frozen(item) for item in value)
+        return tuple(frozen(item, depth + 1) for item in value)
     if isinstance(value, dict):
-        return frozenset((name, frozen(item)) for name, item in value.items())
+        return frozenset((name, frozen(item, depth + 1)) for name, item in value.items())
+    if isinstance(value, bool):
+        return Keyword(str(value).lower())
     assert isinstance(value, Hashable)
     return value
 

@@ -39,22 +39,23 @@ def up_to(operations: Sequence[Operation], index: int) -> list[Operation]:
 
 
 def smallest_prefix(
-    model: Model, operations: Sequence[Operation], farthest: int, steps: int
+    model: Model, operations: Sequence[Operation], farthest: int, steps: int, memory: int
 ) -> Contradiction:
     """The operation by whose end the smallest prefix without an order ends, and what there was
     before.
 
     `farthest` is the search's for an order of all, in vain. By bisection, for what has no order has
-    none whatever follows; a prefix that `steps` do not suffice for counts as if it had one.
+    none whatever follows; a prefix that `steps` or `memory` do not suffice for counts as if it had
+    one.
     """
     ends = sorted(o.ended for o in operations if o.ended is not None and o.ended >= farthest)
 
     def has_none(index: int) -> bool:
-        return Search(model, up_to(operations, index)).run(steps) is False
+        return Search(model, up_to(operations, index), memory).run(steps) is False
 
     # Of all it is known that they have none: there need be no search for that.
     last = ends[bisect_left(ends[:-1], True, key=has_none)]
-    before = Search(model, up_to(operations, last - 1))
+    before = Search(model, up_to(operations, last - 1), memory)
     before.run(steps)
-    (operation,) = (o for o in operations if o.ended == last)
+    operation = next(o for o in operations if o.ended == last)
     return Contradiction(operation, before.order, before.state)

@@ -6,8 +6,8 @@ looked at twice. Besides, without losing an order:
 
 - an operation that only reads, and is allowed, is put first at once: it stands in nobody's way;
 - an operation of unknown outcome need not be there: it is tried last, only where it changes the
-  state, not behind another one without which it would come to the same state, and of those that
-  ask the same the one that began first;
+  state, not behind another one without which it would come to the same state, not where it would
+  keep from its place what must come next, and of those that ask the same the one that began first;
 - what was reached with more operations of unknown outcome than before is not looked at.
 """
 
@@ -38,15 +38,18 @@ class Frame(msgspec.Struct, frozen=True):
 class Search:
     """Over the operations on one object; `run` until it says whether there is an order.
 
-    `steps` counts the operations that were tried in a place, `remembered` what it has in memory.
-    `farthest`: all that had ended before this index could be put in order.
+    `steps` counts the operations that were tried in a place, `remembered` what it has in memory, in
+    units of a small state; with `memory` of them it gives up. `farthest`: all that had ended before
+    this index could be put in order.
     """
 
-    def __init__(self, model: Model, operations: Sequence[Operation]) -> None:
+    def __init__(self, model: Model, operations: Sequence[Operation], memory: int) -> None:
         self.steps = 0
+        self._memory = memory
         self.remembered = 0
         self.farthest = 0
         self._step = model.step
+        self._may_help = model.may_help
         self._state: State = model.begin
         known = sorted((o for o in operations if o.ended is not None), key=lambda o: o.began)
         self._known = known
@@ -76,13 +79,14 @@ class Search:
         self._seen: dict[tuple[int, int, State], list[Used]] = {}
 
     def run(self, steps: int) -> bool | None:
-        """Whether there is an order; None where that is not known after so many steps more."""
+        """Whether there is an order; None where that is not known after so many steps more, or the
+        memory is full."""
         until = self.steps + steps
         count, end = len(self._known), self._end
         after, events, step = self._next, self._events, self._step
         known, reads = self._known, self._reads
         while after[0] != end:
-            if self.steps >= until:
+            if self.steps >= until or self.full:
                 return None
             self.steps += 1
             at = self._at
@@ -96,6 +100,11 @@ class Search:
             if state is IMPOSSIBLE or not self._put(event, state, reads[event]):
                 self._at = after[at]
         return True
+
+    @property
+    def full(self) -> bool:
+        """It gave up for want of memory."""
+        return self.remembered >= self._memory
 
     @property
     def order(self) -> tuple[Operation, ...]:
@@ -137,6 +146,8 @@ class Search:
             if number == len(operations) or operations[number].began > ended:
                 continue
             f, asked = operations[number].f, operations[number].asked
+            if not self._may_help(f, asked, self._known[blocked].outcome):
+                continue
             self.steps += 1
             state = self._step(before, f, asked, UNKNOWN)
             if state is IMPOSSIBLE or state == before:
@@ -180,7 +191,9 @@ class Search:
             if all(few <= many for few, many in zip(other, used, strict=True)):
                 return False
         seen.append(used)
-        self.remembered += 1
+        self.remembered += 1 + (done.bit_length() >> 8)
+        if isinstance(state, frozenset):
+            self.remembered += len(state) >> 2
         return True
 
     def _take(self, event: int) -> None:

@@ -317,6 +317,7 @@ WRITTEN = (("a", "invoke", "write", 1), ("a", "ok", "write", 1), ("b", "invoke",
         ("register", [("b", "ok", "read", 1)], 0, "valid"),
         ("cas-register", [("b", "ok", "read", 2)], 1, "invalid"),
         ("register", [("b", "ok", "read", None)], 1, "invalid"),
+        ("register", [("b", "ok", "read", True)], 1, "invalid"),
         ("set", [("b", "ok", "read", [1])], 3, "unknown"),
         ("registration", [("b", "ok", "read", 1)], 3, "unknown"),
     ],
@@ -330,6 +331,16 @@ def test_a_saved_history_is_judged_by_a_model(lab, tmp_path, model, read, status
     if word == "invalid":
         assert f"INVALID linearizable by {model}: the history has no order" in ended.stdout
         assert "  which leads to 1" in ended.stdout
+
+
+def test_a_value_that_is_nested_too_deeply_is_told(lab, tmp_path) -> None:
+    deep: list[object] = []
+    for _level in range(500):
+        deep = [deep]
+    (tmp_path / "deep.jsonl").write_text(lines(*WRITTEN, ("b", "ok", "read", deep)))
+    ended = lab("check", "--model", "register", "deep.jsonl")
+    assert ended.returncode == 3
+    assert "nested too deeply" in ended.stdout
 
 
 def test_jepsens_histories_are_judged_too(lab, tmp_path) -> None:

@@ -61,7 +61,26 @@ def test_maps_are_as_good_as_lines():
     assert isinstance(judge_by("set", lost)[0], Invalid)
 
 
-@pytest.mark.parametrize("text", ["", "no operation\n", "INFO  jepsen.util - 0 :invoke :cas [3\n"])
+def test_records_marks_and_blanks_are_read_over():
+    text = "\ufeff" + EDN.replace("{:process 1", " #jepsen.history.Op{:process 1") + "\r\n"
+    assert told(decode_jepsen(text.encode())) == told(decode_jepsen(EDN.encode()))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no operation\n",
+        "INFO  jepsen.util - 0 :invoke :cas [3\n",
+        "{:process 0, :type :invoke, :f :read} {:process 0, :type :ok, :f :read, :value 9}\n",
+        "{:process 0.0, :type :invoke, :f :read}\n",
+        "{:process true, :type :invoke, :f :read}\n",
+        "{:process 0, :type :done, :f :read}\n",
+        "{:process 0, :type :invoke}\n",
+        "{:process 0, :type :invoke, :f :write}\n{:process 0, :type :ok, :f :read}\n",
+        '{:process 0, :type :invoke, :f :read, :value #inst "2026"}\n',
+    ],
+)
 def test_what_is_no_history_is_refused_in_words(text):
     with pytest.raises(HistoryRefused, match="some log"):
         decode_jepsen(text.encode(), "some log")
@@ -88,7 +107,21 @@ def test_values_are_what_they_say(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[1", "{:a}", "#{[1]}", "what", "]", "[" * 200, '"cut', "#inst"]
+    "text",
+    [
+        "",
+        "[1",
+        "{:a}",
+        "#{[1]}",
+        "what",
+        "]",
+        "[" * 200,
+        '"cut',
+        "#inst",
+        "nan",
+        "1_0",
+        '"\\ud800"',
+    ],
 )
 def test_what_is_no_value_is_refused(text):
     with pytest.raises(EdnRefused):

@@ -19,4 +19,9 @@ def step(state: State, f: str, asked: Hashable, outcome: Hashable) -> State | Im
     return state if outcome is UNKNOWN or outcome == state else IMPOSSIBLE
 
 
-SET = Model("set", frozenset(), step, lambda f, _outcome: f == "read")
+def may_help(_f: str, asked: Hashable, outcome: Hashable) -> bool:
+    """What a read does not show cannot have been added before it; nothing is ever taken away."""
+    return not isinstance(outcome, frozenset) or asked in outcome
+
+
+SET = Model("set", frozenset(), step, lambda f, _outcome: f == "read", may_help)

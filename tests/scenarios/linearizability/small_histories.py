@@ -69,7 +69,9 @@ def small(model: Model, random: Random) -> list[Operation]:
     """Up to seven operations, as some order of them has it; in every second history one outcome
     is another then."""
     drawn = []
-    times = random.sample(range(100), 21)
+    # Some begin when others end; ends are apart.
+    ends = random.sample(range(0, 60, 2), 21)
+    times = [end + random.randint(0, 1) if n % 3 == 0 else end for n, end in enumerate(ends)]
     for n in range(random.randint(1, 7)):
         began, at, ended = sorted(times[3 * n : 3 * n + 3])
         drawn.append((at, began, ended, DRAWS[model.name](random)))

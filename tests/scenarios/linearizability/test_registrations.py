@@ -137,3 +137,56 @@ def test_a_copy_may_have_been_made_at_any_time_before_its_answer(history):
     twice = ACKNOWLEDGED.replace("new", "already") + copy
     assert verdict(history, twice.format(answer="new")) == Valid()
     assert isinstance(verdict(history, twice.format(answer="already")), Invalid)
+
+
+def enabled(answer, lane=7, more=""):
+    return (
+        f"0.5s wire/{lane} invoke enable 1001 service=bot {more}\n"
+        f"0.6s wire/{lane} ok enable 1001 {answer}\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "there", "gone"),
+    [
+        (enabled(503), True, True),
+        (enabled(408), True, True),
+        (enabled(429), False, True),
+        (enabled(422), False, True),
+        (enabled('200 {"success": false}'), True, True),
+        ("0.5s wire/7 invoke enable 1001 service=bot\n0.6s wire/7 fail enable 1001\n", False, True),
+        ("0.5s wire/7 invoke enable 1001 service=bot\n", True, True),
+        (enabled("new"), True, False),
+    ],
+    ids=["503", "408", "429", "422", "no success", "not sent", "never ended", "new"],
+)
+def test_what_may_be_there_after_an_answer(history, text, there, gone):
+    assert isinstance(verdict(history, text + THERE), Valid) is there
+    assert isinstance(verdict(history, text + GONE), Valid) is gone
+
+
+@pytest.mark.parametrize(
+    ("text", "valid"),
+    [
+        ("0.7s bot invoke close 1001\n0.8s bot ok close 1001\n" + CLOSED, True),
+        ("0.7s bot invoke close 1001\n0.8s bot ok close 1001\n" + THERE, False),
+        ("0.7s bot invoke close 1001\n0.8s bot fail close 1001 status=404\n" + THERE, False),
+        ("0.7s bot invoke close 1001\n0.8s bot fail close 1001 status=503\n" + THERE, True),
+        ("0.7s bot invoke close 1001\n0.8s bot info close 1001\n" + THERE, True),
+        ("0.7s bot invoke close 1001\n0.8s bot info close 1001\n" + CLOSED, True),
+    ],
+)
+def test_what_may_be_there_after_it_was_asked_to_be_closed(history, text, valid):
+    assert isinstance(verdict(history, ACKNOWLEDGED + text), Valid) is valid
+
+
+def test_what_another_manager_has_may_be_given_up(history):
+    told = "0s world ok start main-api\n0.05s broker ok execute 1001\n"
+    assert verdict(history, told + ACKNOWLEDGED + CLOSED) == Valid()
+    assert isinstance(verdict(history, ACKNOWLEDGED + CLOSED), Invalid)
+
+
+def test_a_position_that_is_closed_at_the_broker_is_closed(history):
+    gone = "0.3s broker ok position-closed 1001\n"
+    assert verdict(history, BROKER + ACKNOWLEDGED + gone + CLOSED) == Valid()
+    assert isinstance(verdict(history, BROKER + ACKNOWLEDGED + CLOSED), Invalid)

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from scenarios.linearizability.judge import Budget, Exhausted, Linearizable, linearize
+from scenarios.linearizability.judge import ENOUGH, Budget, Exhausted, Linearizable, linearize
 from scenarios.linearizability.model import IMPOSSIBLE, UNKNOWN, Operation
 from scenarios.linearizability.models import MODELS
 from scenarios.linearizability.prefix import up_to
@@ -22,7 +22,7 @@ def test_it_agrees_with_whoever_tries_every_order(model):
     found = {True: 0, False: 0}
     for _nth in range(HISTORIES):
         operations = small(model, random)
-        search = Search(model, operations)
+        search = Search(model, operations, ENOUGH.memory)
         verdict = search.run(10**9)
         assert verdict is has_an_order(model, operations, model.begin), operations
         found[verdict] += 1
@@ -50,10 +50,10 @@ def test_a_search_that_pauses_finds_the_same(model):
     random = Random(8)
     for _nth in range(500):
         operations = small(model, random)
-        search = Search(model, operations)
+        search = Search(model, operations, ENOUGH.memory)
         while (verdict := search.run(1)) is None:
             pass
-        assert verdict is Search(model, operations).run(10**9)
+        assert verdict is Search(model, operations, ENOUGH.memory).run(10**9)
 
 
 def is_an_order(model, told, operations):
@@ -71,7 +71,7 @@ def test_the_order_that_it_found_is_one():
     random, seen = Random(9), 0
     for _nth in range(2_000):
         operations = small(model, random)
-        search = Search(model, operations)
+        search = Search(model, operations, ENOUGH.memory)
         if search.run(10**9):
             seen += 1
             assert is_an_order(model, search, operations)
@@ -86,7 +86,7 @@ def hard(writes: int) -> list[Operation]:
 
 
 def test_many_writes_of_unknown_outcome_are_no_obstacle():
-    search = Search(MODELS["register"], hard(60))
+    search = Search(MODELS["register"], hard(60), ENOUGH.memory)
     assert search.run(1_000_000) is False
     assert search.farthest == 4 * 60 + 1
 
@@ -110,3 +110,41 @@ def test_one_that_is_hard_does_not_hide_one_that_is_wrong(monkeypatch):
 def test_each_object_has_an_order_of_its_own():
     one = [Operation("write", 1, None, 0, 3), Operation("read", None, 1, 1, 2)]
     assert linearize(MODELS["register"], {"a": one, "b": one}) == Linearizable(2)
+
+
+def test_what_was_reached_with_less_is_no_reason_to_leave_out_what_was_reached_with_other():
+    unknown = [("cas", (0, 1), 2), ("cas", (1, 2), 3), ("write", 2, 4), ("cas", (2, 0), 5)]
+    operations = [
+        Operation("write", 0, None, 0, 1),
+        *(Operation(f, asked, UNKNOWN, began, None) for f, asked, began in unknown),
+        Operation("read", None, 2, 6, 7),
+        Operation("read", None, 1, 8, 9),
+    ]
+    model = MODELS["cas-register"]
+    assert has_an_order(model, operations, model.begin)
+    assert linearize(model, {"k": operations}) == Linearizable(1)
+
+
+def test_adds_of_unknown_outcome_are_no_obstacle_to_a_read_that_shows_some():
+    adds = [Operation("add", n, UNKNOWN, n, None) for n in range(200)]
+    shown = frozenset(range(0, 200, 2))
+    reads = [Operation("read", None, shown, 200, 201), Operation("read", None, shown, 202, 203)]
+    search = Search(MODELS["set"], [*adds, *reads], ENOUGH.memory)
+    assert search.run(100_000) is True
+    assert {o.asked for o in search.order if o.f == "add"} == shown
+
+
+def test_memory_is_bounded_and_what_is_remembered_is_weighed():
+    adds = [Operation("add", n, None, 2 * n, 2 * n + 1) for n in range(400)]
+    search = Search(MODELS["set"], adds, 1_000)
+    assert search.run(10**9) is None
+    assert search.full
+    assert 1_000 <= search.remembered < 1_200
+    told = linearize(MODELS["set"], {"k": adds}, Budget(memory=1_000))
+    assert isinstance(told, Exhausted)
+
+
+def test_two_ends_at_one_index_are_no_trouble():
+    reads = [Operation("read", None, 5, 0, 3), Operation("read", None, 6, 1, 3)]
+    told = linearize(MODELS["register"], {"k": reads})
+    assert told.contradiction.operation in reads
