@@ -259,14 +259,15 @@ def doctor() -> None:
 
 @contextmanager
 def ending_in_words() -> Iterator[None]:
-    """What the words cannot mean here ends the command with a sentence, Ctrl-C inconclusively."""
+    """What the words cannot mean here ends the command with a sentence, Ctrl-C inconclusively: also
+    where it met the workers' parent while that was starting, of which the pipe to it tells."""
     try:
         yield
     except KeyError as error:
         refuse(str(error.args[0]))
     except (TargetRefused, OSError) as error:
         refuse(str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         raise typer.Exit(int(ExitStatus.INCONCLUSIVE)) from None
 
 

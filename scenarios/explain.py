@@ -9,8 +9,11 @@ from scenarios.verdict import Verdict
 
 OPERATIONS_MAX = 16
 """How many operations are shown: the first that the checker named, of the first violation."""
-VALUE_CHARACTERS_MAX = 60
-LINE_CHARACTERS_MAX = 180
+GIVEN = ("payload", "trade")
+"""What somebody was given; it is known, or stands in the history."""
+VALUE_CHARACTERS_MAX = 120
+GIVEN_CHARACTERS_MAX = 60
+LINE_CHARACTERS_MAX = 220
 
 
 def explain(name: str, verdict: Verdict, history: History) -> str:
@@ -53,12 +56,32 @@ def _line(op: Op, tickets: frozenset[str]) -> str:
 def _value(value: object, tickets: frozenset[str]) -> str:
     if not isinstance(value, dict):
         return "" if value is None else _short(_plain(value))
-    about = {name: held for name, held in value.items() if name in tickets}
-    told = about or {n: held for n, held in value.items() if n != "ticket" and held is not None}
-    return " ".join(f"{name}={_short(_plain(held))}" for name, held in told.items())
+    told = {name: held for name, held in value.items() if name in tickets} or _telling(value)
+    return " ".join(f"{name}={_short(_plain(held), _room(name))}" for name, held in told.items())
+
+
+def _room(name: str) -> int:
+    return GIVEN_CHARACTERS_MAX if name in GIVEN else VALUE_CHARACTERS_MAX
+
+
+def _telling(value: dict[str, object]) -> dict[str, object]:
+    """What of a value says something: nothing that is empty, or said already; what was given last,
+    for the answer to it is what one looks for."""
+    told = {n: held for n, held in value.items() if n != "ticket" and held not in (None, "")}
+    for name in ("status", "body"):
+        if name in told and told[name] == told.get(f"server_{name}"):
+            del told[name]
+    link = told.get("link")
+    if isinstance(link, str) and link.partition("->")[0] == told.get("service"):
+        del told["service"]
+    given = {name: told.pop(name) for name in GIVEN if name in told}
+    return told | given
 
 
 def _plain(value: object) -> str:
+    if isinstance(value, dict) and isinstance(value.get("message"), str):
+        # An error body: its sentence says more than the rest.
+        return f"{value.get('error', '')}: {value['message']}"
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from typing import Any
 from weakref import WeakSet
 
@@ -28,6 +30,7 @@ def processes(count: int) -> Iterator[Executor]:
     waits any more for what it would come to."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["scenarios.exploration.batch"])
+    _start_their_parent()
     pool = ProcessPoolExecutor(count, mp_context=context, initializer=begin_work)
     try:
         yield pool
@@ -39,6 +42,16 @@ def processes(count: int) -> Iterator[Executor]:
         for worker in workers:
             worker.join()
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_their_parent() -> None:
+    """Deaf to Ctrl-C from its first moment, not only once it has imported everything: the lab ends
+    it. What is blocked here meanwhile comes afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -440,6 +440,25 @@ def test_even_kill_9_of_the_lab_leaves_no_process(tmp_path) -> None:
     assert children_of_the_lab(tmp_path) == []
 
 
+def test_one_that_is_interrupted_while_its_workers_start_ends_in_good_order(tmp_path) -> None:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "scenarios", "run", "--world", "sim", "--out", "out"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    deadline = time.monotonic() + 30
+    while not children.read_text() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.killpg(running.pid, signal.SIGINT)
+    _told, errors = running.communicate(timeout=60)
+    assert running.returncode == 3
+    assert "Traceback" not in errors
+
+
 def test_list_tells_every_scenario(lab) -> None:
     listed = lab("list").stdout.splitlines()
     assert len(listed) >= 35

@@ -72,3 +72,28 @@ def test_an_error_and_a_long_value_stay_on_one_bounded_line():
 def test_unknown_and_valid_are_told_in_a_line():
     assert explain("x", Unknown("nothing to check"), History(())) == "UNKNOWN x: nothing to check"
     assert explain("x", Valid(), History(())) == "VALID x"
+
+
+def test_a_refusal_is_told_in_its_own_words():
+    body = {
+        "error": "invalid_request",
+        "message": "volume: expected a number, " + "x" * 60,
+    }
+    value = {
+        "link": "bot->dtms",
+        "service": "bot",
+        "ticket": 1001,
+        "payload": {"ticket": 1001, "symbol": "X" * 200},
+        "reason": "",
+        "server_status": 422,
+        "server_body": body,
+        "status": 422,
+        "body": body,
+    }
+    op = Op(0, 0, "wire/0", "ok", "enable", value)
+    line = explain("x", Invalid("why", (0,)), History((op,))).splitlines()[1]
+    assert f"server_status=422 server_body=invalid_request: {body['message']} payload=" in line
+    assert "reason" not in line
+    assert " body=" not in line
+    assert "service" not in line
+    assert len(line) <= LINE_CHARACTERS_MAX
