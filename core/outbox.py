@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Literal, Protocol, TypeVar, cast
+from typing import Any, Literal, Protocol, TypeVar, cast
 
+from core.errors import OutboxFailed
 from core.outcome import Outcome, Pending, Registered
 from core.trade import Trade
 
@@ -50,8 +51,9 @@ class Outbox(Protocol):
     def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
         """Makes the intent pending and durable.
 
-        The same trade again is the same intent, opened anew unless the position is closed; other
-        data under the ticket are contradicted, unless what is there was rejected.
+        The same trade again is the same intent, opened anew unless the position is closed; a
+        registered one that cannot be written stays as it is. Other data under the ticket are
+        contradicted, unless what is there was rejected.
         """
         ...
 
@@ -82,6 +84,26 @@ A = TypeVar("A")
 Change = tuple[Intent | None, A, A | None]
 """What has to be written for an operation, None for nothing; what it answers then; and what it may
 answer where nothing can be written, None where it has failed then."""
+
+
+class Answered(Protocol):
+    """As much of a future as whoever answers needs."""
+
+    def set_result(self, result: Any, /) -> None: ...
+
+    def set_exception(self, exception: OutboxFailed, /) -> None: ...
+
+
+def answer_unwritten(change: Change[Any], future: Answered, failure: OutboxFailed) -> None:
+    """Answers where nothing can be written: what is true of the intents as they are needs that
+    not, all else has failed. `change` is on the intent as it is."""
+    intent, answer, unwritten = change
+    if intent is None:
+        future.set_result(answer)
+    elif unwritten is not None:
+        future.set_result(unwritten)
+    else:
+        future.set_exception(failure)
 
 
 def put_into(

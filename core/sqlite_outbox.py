@@ -26,6 +26,7 @@ from core.outbox import (
     Intent,
     IntentState,
     Stored,
+    answer_unwritten,
     concluded,
     fallen_back,
     put_into,
@@ -139,8 +140,8 @@ class SqliteOutbox:
             try:
                 self._queue.put_nowait(_Work(ticket, change, future, patient))
             except queue.Full:
-                reason = f"the outbox is full: {QUEUE_MAX} intents wait for the disk"
-                future.set_exception(OutboxFailed(reason))
+                failure = OutboxFailed(f"the outbox is full: {QUEUE_MAX} intents wait for the disk")
+                answer_unwritten(change(self._intents.get(ticket)), future, failure)
         return future
 
     def _write(self) -> None:
@@ -187,22 +188,13 @@ class SqliteOutbox:
         except sqlite3.Error as error:
             if self._database.in_transaction:
                 self._database.execute("ROLLBACK")
-            self._answer_failed(batch, OutboxFailed(f"not durable: {error}"))
+            failure = OutboxFailed(f"not durable: {error}")
+            for item in batch:
+                answer_unwritten(item.change(self._intents.get(item.ticket)), item.future, failure)
             return
         self._intents.update(staged)
         for item, result in zip(batch, results, strict=True):
             item.future.set_result(result)
-
-    def _answer_failed(self, batch: list[_Work], failure: OutboxFailed) -> None:
-        """What is true of the intents as they are needs nothing written."""
-        for item in batch:
-            intent, result, unwritten = item.change(self._intents.get(item.ticket))
-            if intent is None:
-                item.future.set_result(result)
-            elif unwritten is not None:
-                item.future.set_result(unwritten)
-            else:
-                item.future.set_exception(failure)
 
 
 @dataclass(slots=True)

@@ -33,6 +33,21 @@ class ExitStatus(IntEnum):
     ENVIRONMENT_FAILED = 5
 
 
+def gravest(one: ExitStatus, other: ExitStatus) -> ExitStatus:
+    """Of two files that a command was given, the status that outweighs the other's."""
+    return max(one, other, key=_GRAVITY.index)
+
+
+_GRAVITY = (
+    ExitStatus.PASSED,
+    ExitStatus.INCONCLUSIVE,
+    ExitStatus.USAGE,
+    ExitStatus.THRESHOLD_MISSED,
+    ExitStatus.ENVIRONMENT_FAILED,
+    ExitStatus.VIOLATED,
+)
+
+
 Key = tuple[str, WorldName, str]
 """Scenario, world and fidelity: what one line of the summary is about."""
 

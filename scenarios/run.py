@@ -128,10 +128,17 @@ def _tell_failure(report: RunReport, outcome: Outcome) -> str:
 
 
 def results_folder(out: Path | None) -> Path:
-    """`runs/<id>`, or the folder asked for, which must hold no results yet."""
+    """`runs/<id>`, or the folder asked for, which must hold no results yet, and is made: who waits
+    for results must not learn at the end that there is no place for them.
+
+    Raises `OSError`."""
     if out is None:
         stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
         return Path("runs") / f"{stamp}-{secrets.token_hex(2)}"
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise FileExistsError(f"--out {out}: is not an empty folder; nothing there was touched")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(f"--out {out}: cannot be made: {error.strerror}") from error
     return out

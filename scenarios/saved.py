@@ -14,7 +14,7 @@ from scenarios.explain import explain
 from scenarios.history import History, HistoryRefused
 from scenarios.jepsen_log import read_jepsen
 from scenarios.linearizability.verdict import judge_by, told_order
-from scenarios.output import ExitStatus, word
+from scenarios.output import ExitStatus, gravest, word
 from scenarios.set_oracle import elements_of
 from scenarios.verdict import Invalid, Unknown, Verdict, combine
 
@@ -48,16 +48,8 @@ def check_files(
         except (OSError, HistoryRefused) as error:
             errors.print(f"dtms-lab: {error}", markup=False, soft_wrap=True)
             status = ExitStatus.USAGE
-        worst = max(worst, status, key=_SEVERITY.index)
+        worst = gravest(worst, status)
     return worst
-
-
-_SEVERITY = (
-    ExitStatus.PASSED,
-    ExitStatus.INCONCLUSIVE,
-    ExitStatus.USAGE,
-    ExitStatus.VIOLATED,
-)
 
 
 def _check(file: Path, history: History, console: Console) -> ExitStatus:

@@ -12,7 +12,7 @@ from scenarios.case import CaseRefused, read_case
 from scenarios.explain import explain
 from scenarios.exploration.replay import Replayed, replay
 from scenarios.history import Op, encode_op
-from scenarios.output import ExitStatus
+from scenarios.output import ExitStatus, gravest
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimulationError
 
@@ -32,17 +32,8 @@ def replay_and_report(paths: Sequence[Path], console: Console, errors: Console) 
             status = ExitStatus.ENVIRONMENT_FAILED
         else:
             status = _tell_replay(path, again, console)
-        worst = max(worst, status, key=_SEVERITY.index)
+        worst = gravest(worst, status)
     return worst
-
-
-_SEVERITY = (
-    ExitStatus.PASSED,
-    ExitStatus.INCONCLUSIVE,
-    ExitStatus.USAGE,
-    ExitStatus.ENVIRONMENT_FAILED,
-    ExitStatus.VIOLATED,
-)
 
 
 def _tell_replay(path: Path, again: Replayed, console: Console) -> ExitStatus:

@@ -62,7 +62,9 @@ class Soak:
     tell: Tell
 
     def run(self, executor: Executor, workers: int) -> ExitStatus:
-        """Until all is played, or Ctrl-C. Raises `StateRefused`."""
+        """Until all is played, or Ctrl-C. Raises `StateRefused`, and `OSError` where a file cannot
+        be written; where its folder cannot be made, before anything is played."""
+        self.state_file.parent.mkdir(parents=True, exist_ok=True)
         state = read_state(self.state_file)
         began, began_at, told_at = time.monotonic(), state.next_seed, time.monotonic()
         ahead = state.next_seed
@@ -134,6 +136,8 @@ def main() -> int:
     parser.add_argument("--parts", default="reference", help="module:NAME of other actors")
     parser.add_argument("--progress", type=float, default=PROGRESS_EVERY_S, metavar="SECONDS")
     asked = parser.parse_args()
+    if asked.episodes < 1 or asked.workers < 1:
+        parser.error("--episodes and --workers must be 1 or more")
     soak = Soak(
         asked.episodes,
         asked.state or asked.out / "state.json",
@@ -148,7 +152,7 @@ def main() -> int:
             return soak.run(pool, asked.workers)
     except KeyboardInterrupt:  # a second one, while the workers were ending
         return ExitStatus.INCONCLUSIVE
-    except StateRefused as error:
+    except (StateRefused, OSError) as error:
         sys.stderr.write(f"soak: {error}\n")
         return ExitStatus.USAGE
 

@@ -60,7 +60,7 @@ def _of_exchange(exchange: Exchange) -> Operation | None:
 
 
 def _asked(exchange: Exchange) -> Hashable:
-    return data_of(exchange.call.invoke.get("payload")) if exchange.f == "enable" else None
+    return Terms.of(exchange.call.invoke.get("payload")) if exchange.f == "enable" else None
 
 
 def _of_copy(exchange: Exchange, sent: tuple[Hashable, ...]) -> Iterator[Operation]:
@@ -105,19 +105,14 @@ def _held(body: Mapping[str, object]) -> Hashable:
     """What the answer to a look-up shows: the data, and OPEN or CLOSED."""
     info = mapping(body.get("trade_info"))
     state = body.get("state") or info.get("state")
-    return (data_of(info), CLOSED if state == "CLOSED" else OPEN)
-
-
-def data_of(value: object) -> Hashable:
-    """What makes two registrations the same; None where it is not told."""
-    return Terms.of(value)
+    return (Terms.of(info), CLOSED if state == "CLOSED" else OPEN)
 
 
 def _of_calls(history: History) -> Iterator[Told]:
     for call in history.calls("register"):
         given = mapping(call.invoke.get("trade") or call.invoke.value)
         if call.ticket is not None and call.ended != "fail" and not given.get("strategy_type"):
-            yield call.ticket, _known(call, "enable", data_of(given), "accepted")
+            yield call.ticket, _known(call, "enable", Terms.of(given), "accepted")
 
 
 def _closed(history: History) -> Iterator[Told]:

@@ -210,15 +210,18 @@ def test_a_closed_outbox_refuses(path, trade) -> None:
         outbox.put(trade, "c").result(5)
 
 
-def test_a_queue_that_is_full_refuses(outbox, trade, monkeypatch) -> None:
+def test_a_queue_that_is_full_refuses_what_it_does_not_know(outbox, trade, monkeypatch) -> None:
     class Full:
         def put_nowait(self, _item: object) -> None:
             raise sqlite_outbox.queue.Full
 
+    known = replace(trade, ticket=7)
+    outbox.put(known, "c").result(5)
     kept = outbox._queue
     monkeypatch.setattr(outbox, "_queue", Full())
     with pytest.raises(OutboxFailed, match="full"):
         outbox.put(trade, "c").result(5)
+    assert outbox.put(known, "again").result(5) == Stored(Intent(known, "c"))
     monkeypatch.setattr(outbox, "_queue", kept)
 
 

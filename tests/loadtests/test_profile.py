@@ -22,7 +22,7 @@ def burn_in(module: str, expression: str) -> Sampler:
 def test_work_in_a_library_is_the_layers_that_asked_for_it():
     sampler = burn_in("core.trade", "import json; json.loads('[' + '1,' * 9999 + '1]')")
     assert sampler.layers["core"] > 0
-    assert set(sampler.layers) <= {"core", "elsewhere", "checkers", "episode, workload and world"}
+    assert set(sampler.layers) <= {"core", "elsewhere"}
 
 
 @pytest.mark.parametrize(

@@ -358,13 +358,14 @@ def test_a_sweep_keeps_what_breaks_and_tells_the_first_of_it(monkeypatch, tmp_pa
     assert f" {len(cases)} broken, in " in told.getvalue()
 
 
-def test_a_sweep_into_a_folder_that_cannot_be_made_is_refused_before_it_begins(
-    lab, tmp_path
+@pytest.mark.parametrize("command", ["run", "explore", "sweep"])
+def test_a_folder_that_cannot_be_made_is_refused_before_anything_begins(
+    lab, tmp_path, command
 ) -> None:
     (tmp_path / "out").write_text("a file")
-    ended = lab("sweep", "--out", "out/of/it")
+    ended = lab(command, "--out", "out/of/it")
     assert ended.returncode == 2
-    assert "out" in ended.stderr
+    assert ended.stderr == "dtms-lab: --out out/of/it: cannot be made: Not a directory\n"
     assert ended.stdout == ""
 
 

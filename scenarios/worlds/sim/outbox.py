@@ -22,6 +22,7 @@ from core.outbox import (
     Intent,
     IntentState,
     Stored,
+    answer_unwritten,
     concluded,
     fallen_back,
     put_into,
@@ -153,7 +154,8 @@ class DiskOutbox:
         if self._closed:
             done.set_exception(OutboxFailed("the outbox is closed"))
         elif len(self._waiting) >= WAITING_MAX:
-            done.set_exception(OutboxFailed(f"{WAITING_MAX} changes wait for the disk"))
+            failure = OutboxFailed(f"{WAITING_MAX} changes wait for the disk")
+            answer_unwritten(change(self._intents.get(ticket)), done, failure)
         else:
             self._waiting.append((ticket, change, done))
             if self._lingering is None:
@@ -217,18 +219,10 @@ class DiskOutbox:
         return staged, results
 
     def _refuse(self, batch: Batch, error: OSError) -> None:
-        """What is true of the intents as they are needs nothing written."""
-        what = errno.errorcode.get(error.errno or 0, "EIO")
+        failure = OutboxFailed(f"not durable: {errno.errorcode.get(error.errno or 0, 'EIO')}")
         for ticket, change, done in batch:
-            intent, result, unwritten = change(self._intents.get(ticket))
-            if done.done():
-                continue
-            if intent is None:
-                done.set_result(result)
-            elif unwritten is not None:
-                done.set_result(unwritten)
-            else:
-                done.set_exception(OutboxFailed(f"not durable: {what}"))
+            if not done.done():
+                answer_unwritten(change(self._intents.get(ticket)), done, failure)
                 done.exception()  # whoever waits is told; for an outcome nobody need
 
 

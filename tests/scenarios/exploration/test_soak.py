@@ -92,3 +92,25 @@ def test_a_file_that_is_no_state_is_refused(tmp_path, content) -> None:
     assert ended.returncode == 2
     assert ended.stderr.startswith("soak: state ")
     assert (tmp_path / "state").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("--out", "file/below"), "Not a directory"),
+        (("--episodes", "0"), "must be 1 or more"),
+        (("--workers", "0"), "must be 1 or more"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_words(tmp_path, words, why) -> None:
+    (tmp_path / "file").write_text("")
+    ended = subprocess.run(
+        [sys.executable, "-m", "scenarios.exploration.soak", *words],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert ended.returncode == 2
+    assert why in ended.stderr
+    assert "Traceback" not in ended.stderr
