@@ -1,10 +1,10 @@
 """Registrations as elements of a set: what became of each, in the sense of Jepsen's `set-full`.
 
 An element is known from when its registration was acknowledged, by the API to a service or by a
-service to its caller, or it was first seen. It is *lost*
-if the last that was read of it afterwards says that it is not there, and *stale* if it was missed
-once it was known and seen again later; *never read* if nobody looked once it was known; *recovered*
-if nobody knew what came of its registration, and it is there; *duplicated* if it was new twice.
+service to its caller, or it was first seen. It is *lost* if the last that was read of it afterwards
+says that it is not there, and *stale* if it was missed once it was known and seen again later;
+*never read* if nobody looked once it was known; *recovered* if nobody knew what came of its
+registration, and it is there; *duplicated* if it was new twice.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def _read_set(call: Call) -> Operation | None:
     assert call.completion is not None
     elements = call.completion.value
     if not isinstance(elements, list | tuple | frozenset):
-        raise UnfitHistory(f"operation {call.completion.index} reads no set: {elements!r}")
+        raise UnfitHistory(f"operation {call.completion.index} reads no set: {elements!r:.80}")
     return _operation(call, None, frozenset(frozen(element) for element in elements))
 
 
@@ -76,7 +76,9 @@ def _cas(call: Call) -> Operation | None:
     """One that failed may have failed for another reason than another value: it tells nothing."""
     pair = frozen(call.invoke.value)
     if not isinstance(pair, tuple) or len(pair) != 2:
-        raise UnfitHistory(f"operation {call.invoke.index} is no pair to compare and set: {pair!r}")
+        raise UnfitHistory(
+            f"operation {call.invoke.index} is no pair to compare and set: {pair!r:.80}"
+        )
     return None if call.ended == "fail" else _operation(call, pair, True)
 
 

@@ -20,10 +20,10 @@ from scenarios.linearizability.search import Search
 class Contradiction:
     """With the end of `operation`, no order exists any more. What had ended before has this
     `order`, for one, and comes to this `state` in it; `operation` may stand in it too, with
-    another outcome."""
+    another outcome. `order` is None where the budget did not suffice to find it."""
 
     operation: Operation
-    order: tuple[Operation, ...]
+    order: tuple[Operation, ...] | None
     state: State
 
 
@@ -56,6 +56,6 @@ def smallest_prefix(
     # Of all it is known that they have none: there need be no search for that.
     last = ends[bisect_left(ends[:-1], True, key=has_none)]
     before = Search(model, up_to(operations, last - 1), memory)
-    before.run(steps)
+    order = before.order if before.run(steps) else None
     operation = next(o for o in operations if o.ended == last)
-    return Contradiction(operation, before.order, before.state)
+    return Contradiction(operation, order, before.state)

@@ -51,7 +51,7 @@ def judge_by(
 def _invalid(key: Hashable, contradiction: Contradiction) -> Invalid:
     operation = contradiction.operation
     assert operation.ended is not None
-    about = {index for o in contradiction.order for index in (o.began, o.ended)}
+    about = {index for o in contradiction.order or () for index in (o.began, o.ended)}
     evidence = sorted(index for index in about if index is not None and index >= 0)
     named = (operation.began, operation.ended, *reversed(evidence))
     why = (
@@ -62,8 +62,11 @@ def _invalid(key: Hashable, contradiction: Contradiction) -> Invalid:
 
 
 def told_order(contradiction: Contradiction) -> list[str]:
-    """Lines with an order of what had ended before, SHOWN_MAX of it, and where it leads."""
+    """Lines with an order of what had ended before, SHOWN_MAX of it, and where it leads;
+    none where none was found in time."""
     order = contradiction.order
+    if order is None:
+        return []
     lines = [f"  an order of what had ended before, {len(order)} operations, was"]
     if len(order) > SHOWN_MAX:
         lines.append(f"    ... {len(order) - SHOWN_MAX} before these")

@@ -9,8 +9,9 @@ import pytest
 from scenarios.linearizability.judge import ENOUGH, Budget, Exhausted, Linearizable, linearize
 from scenarios.linearizability.model import IMPOSSIBLE, UNKNOWN, Operation
 from scenarios.linearizability.models import MODELS
-from scenarios.linearizability.prefix import up_to
+from scenarios.linearizability.prefix import smallest_prefix, up_to
 from scenarios.linearizability.search import Search
+from scenarios.linearizability.verdict import told_order
 from tests.scenarios.linearizability.small_histories import has_an_order, small
 
 HISTORIES = 20_000
@@ -148,3 +149,14 @@ def test_two_ends_at_one_index_are_no_trouble():
     reads = [Operation("read", None, 5, 0, 3), Operation("read", None, 6, 1, 3)]
     told = linearize(MODELS["register"], {"k": reads})
     assert told.contradiction.operation in reads
+
+
+def test_an_order_that_was_not_found_in_time_is_not_told():
+    ten = [Operation("write", n, None, 2 * n, 2 * n + 1) for n in range(10)]
+    wrong = [*ten, Operation("read", None, 3, 20, 21)]
+    model = MODELS["register"]
+    told = smallest_prefix(model, wrong, 21, steps=3, memory=ENOUGH.memory)
+    assert (told.operation, told.order) == (wrong[-1], None)
+    assert told_order(told) == []
+    told = smallest_prefix(model, wrong, 21, steps=1_000, memory=ENOUGH.memory)
+    assert told.order == tuple(ten)
