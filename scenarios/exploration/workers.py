@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from typing import Any
 from weakref import WeakSet
 
@@ -47,6 +47,8 @@ def processes(count: int) -> Iterator[Executor]:
 def _start_their_parent() -> None:
     """Deaf to Ctrl-C from its first moment, not only once it has imported everything: the lab ends
     it. What is blocked here meanwhile comes afterwards."""
+    # Begun first, for at its own start it lets through what is blocked here.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         forkserver.ensure_running()
