@@ -138,15 +138,35 @@ async def get(url: str, timeout_s: float) -> tuple[int, bytes]:
     words = head.split(b" ", 2)
     if not separator or len(words) < 2 or not words[1].isdigit():
         raise NoData(f"{url}: the answer is not HTTP")
-    length = _content_length(head)
-    if length is not None and length != len(body):
+    fields = _fields(head)
+    if b"chunked" in fields.get(b"transfer-encoding", b"").lower():
+        # Not meant for HTTP/1.0; servers that know no length do it all the same.
+        whole = _unchunked(body)
+    else:
+        length = fields.get(b"content-length", b"")
+        whole = body if not length.isdigit() or int(length) == len(body) else None
+    if whole is None:
         raise NoData(f"{url}: the answer is cut off")
-    return int(words[1]), body
+    return int(words[1]), whole
 
 
-def _content_length(head: bytes) -> int | None:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.strip().lower() == b"content-length" and value.strip().isdigit():
-            return int(value)
-    return None
+def _fields(head: bytes) -> dict[bytes, bytes]:
+    pairs = (line.partition(b":") for line in head.split(b"\r\n")[1:])
+    return {name.strip().lower(): value.strip() for name, _, value in pairs}
+
+
+def _unchunked(body: bytes) -> bytes | None:
+    """What the chunks hold (RFC 9112, 7.1); None where the last one is missing."""
+    parts: list[bytes] = []
+    while True:
+        size, separator, rest = body.partition(b"\r\n")
+        try:
+            length = int(size.partition(b";")[0], 16)
+        except ValueError:
+            return None
+        if not separator or not 0 <= length <= len(rest):
+            return None
+        if length == 0:
+            return b"".join(parts)
+        parts.append(rest[:length])
+        body = rest[length:].removeprefix(b"\r\n")

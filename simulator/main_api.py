@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import sqlite3
 import sys
 from collections.abc import Mapping
@@ -92,6 +91,17 @@ class Owners:
         self.tickets.add(trade.ticket)
 
 
+class _Info(msgspec.Struct):
+    protection_active: bool
+
+
+class _Held(msgspec.Struct):
+    trade_info: _Info
+
+
+_HELD = msgspec.json.Decoder(_Held)
+
+
 class HttpDtms:
     """The DTMS API behind a URL."""
 
@@ -106,9 +116,10 @@ class HttpDtms:
             return None
         if status == 404:
             return False
-        if status != 200:
+        try:
+            return _HELD.decode(body).trade_info.protection_active if status == 200 else None
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        return bool(json.loads(body)["trade_info"]["protection_active"])
 
 
 class MainApi:

@@ -1,7 +1,8 @@
-"""Serves a server target's ASGI application: `asgi_server LOCATION PORT DATA_DIR [BROKER]`.
+"""Serves a server target's ASGI application: `asgi_server LOCATION PORT DATA_DIR BROKER REGISTRY`.
 
-The factory is called once, at the start of the process, with the data directory and, where it
-takes a second argument, the broker's URL. The lab starts, kills and restarts this process.
+The factory is called once, at the start of the process, with as much as it takes of the data
+folder, the broker's URL and that of the main API with the trade registry; both are empty in
+scenarios that do without. The lab starts, kills and restarts this process.
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 Clients: `reference`; `FILE.py:function` or `module:function` with the helper's signature;
 `cmd:ARGV`, any program that speaks the JSON-lines protocol on its standard streams.
 Servers: `simulated`; `FILE.py:factory` or `module:factory`, an ASGI application's factory;
-`cmd:ARGV` with `{port}`, `{data_dir}`, `{broker_url}`; `http://...`, one that runs already.
+`cmd:ARGV` with `{port}`, `{data_dir}`, `{broker_url}`, `{registry_url}`; `http://...`, one that
+runs already.
 """
 
 from __future__ import annotations
@@ -59,17 +60,20 @@ class SimulatedServer:
 
     name: str = "simulated"
     takes_broker: bool = True
+    takes_registry: bool = True
     has_lab: bool = True
     restartable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class FactoryServer:
-    """`factory(data_dir)` or `factory(data_dir, broker_url)`, called at every start."""
+    """`factory(data_dir)`, `factory(data_dir, broker_url)` or `factory(data_dir, broker_url,
+    registry_url)`, called at every start; URLs are empty in scenarios that do without."""
 
     name: str
     location: str
     takes_broker: bool
+    takes_registry: bool = False
     has_lab: bool = False
     restartable: bool = True
 
@@ -81,6 +85,7 @@ class CommandServer:
     name: str
     argv: tuple[str, ...]
     takes_broker: bool
+    takes_registry: bool = False
     has_lab: bool = False
     restartable: bool = True
 
@@ -93,6 +98,7 @@ class RunningServer:
     host: str
     port: int
     takes_broker: bool = False
+    takes_registry: bool = False
     has_lab: bool = False
     restartable: bool = False
 
@@ -117,11 +123,14 @@ def server_target(name: str) -> ServerTarget:
         argv = _argv(name)
         if not any("{port}" in word for word in argv):
             raise TargetRefused(f"{name}: a server command needs {{port}}, where it must listen")
-        return CommandServer(name, argv, any("{broker_url}" in word for word in argv))
+        takes = [any(what in word for word in argv) for what in ("{broker_url}", "{registry_url}")]
+        return CommandServer(name, argv, *takes)
     if name.startswith(("http://", "https://")):
         return _running(name)
     location, parameters = _location(name, "server")
-    return FactoryServer(name, location, takes_broker=parameters >= 2)
+    return FactoryServer(
+        name, location, takes_broker=parameters >= 2, takes_registry=parameters >= 3
+    )
 
 
 def _running(name: str) -> RunningServer:

@@ -29,7 +29,7 @@ from chaos.capabilities import (
 from chaos.proxy import FaultProxy
 from chaos.undo import once
 from scenarios.history import Recorder
-from scenarios.scenario import Scenario
+from scenarios.scenario import Need, Scenario
 from scenarios.targets import shim
 from scenarios.targets.spec import (
     ClientTarget,
@@ -350,19 +350,28 @@ class LocalWorld:
 
     def _server_argv(self) -> tuple[str, ...]:
         port, data = str(self._port("dtms")), str(self.data_folder("dtms"))
-        with_broker = "broker" in self._scenario.needs
-        broker = f"http://127.0.0.1:{self._port('broker')}" if with_broker else ""
+        broker, registry = self._url_if_needed("broker"), self._url_if_needed("main-api")
         match self._server:
             case SimulatedServer():
                 return self._simulated_argv(port, data, broker)
             case FactoryServer(location=location):
-                given = (location, port, data, *((broker,) if broker else ()))
+                given = (location, port, data, broker, registry)
                 return self._python_module("scenarios.targets.asgi_server", *given)
             case CommandServer(argv=argv):
-                names = {"{port}": port, "{data_dir}": data, "{broker_url}": broker}
+                names = {
+                    "{port}": port,
+                    "{data_dir}": data,
+                    "{broker_url}": broker,
+                    "{registry_url}": registry,
+                }
                 return tuple(_fill(word, names) for word in argv)
             case RunningServer():
                 raise EnvironmentFailed(f"{self._server.name} cannot be started by the lab")
+
+    def _url_if_needed(self, actor: Need) -> str:
+        """Empty where the scenario does without it."""
+        needed = actor in self._scenario.needs
+        return f"http://127.0.0.1:{self._port(actor)}" if needed else ""
 
     def _simulated_argv(self, port: str, data: str, broker: str) -> tuple[str, ...]:
         options = self._scenario.server

@@ -13,6 +13,7 @@ from simulator.side_app import make_app
 from simulator.side_process import parse
 
 LAB = {"X-Lab-Token": "sesame"}
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 POSITION = {
     "symbol": "XAUUSD",
     "direction": "BUY",
@@ -183,6 +184,10 @@ async def test_positions_are_read_over_http(start) -> None:
         b"HTTP/1.1 200 OK\r\n\r\n{",
         b'HTTP/1.1 200 OK\r\n\r\n{"positions": [{"ticket": "x"}]}',
         b'HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{"positions": []}',
+        CHUNKED + b'11\r\n{"positions": []}\r\n',
+        CHUNKED + b'11\r\n{"positions": []',
+        CHUNKED + b'zz\r\n{"positions": []}\r\n0\r\n\r\n',
+        CHUNKED + b'{"positions": []}',
     ],
 )
 async def test_an_answer_that_says_nothing_is_no_data(answer) -> None:
@@ -197,6 +202,21 @@ async def test_an_answer_that_says_nothing_is_no_data(answer) -> None:
     async with server:
         with pytest.raises(NoData):
             await HttpBroker(url).positions()
+
+
+async def test_an_answer_in_chunks_is_read() -> None:
+    """uvicorn sends chunks to HTTP/1.0 as well, where the application tells no length."""
+
+    async def reply(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(CHUNKED + b'd\r\n{"positions":\r\n4;x=1\r\n []}\r\n0\r\n\r\n')
+        writer.close()
+        await writer.wait_closed()
+
+    server = await asyncio.start_server(reply, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        assert await HttpBroker(url).positions() == {}
 
 
 async def test_a_broker_that_hangs_is_no_data() -> None:
@@ -242,6 +262,8 @@ async def test_who_manages_is_asked_of_a_dtms_that_answers_in_every_way() -> Non
         b"200 OK": b'{"trade_info": {"protection_active": true}}',
         b"404 Not Found": b"{}",
         b"500 Broken": b"{}",
+        b"200 Rubbish": b'{"trade_info": null}',
+        b"200 Garbage": b"\xff",
     }
     reply = b"200 OK"
 
@@ -260,8 +282,8 @@ async def test_who_manages_is_asked_of_a_dtms_that_answers_in_every_way() -> Non
         assert (await client.get("/trade-registry/7")).json()["managed_by"] == "dtms_manager"
         reply = b"404 Not Found"
         assert (await client.get("/trade-registry/7")).json()["managed_by"] == ""
-        reply = b"500 Broken"
-        assert (await client.get("/trade-registry/7")).status_code == 503
+        for reply in (b"500 Broken", b"200 Rubbish", b"200 Garbage"):  # noqa: B007 - read by dtms
+            assert (await client.get("/trade-registry/7")).status_code == 503
         server.close()
         await server.wait_closed()
         assert (await client.get("/trade-registry/7")).status_code == 503

@@ -79,9 +79,11 @@ def exit_status(ended: SystemExit) -> int:
     return code if isinstance(code, int) else int(code is not None)
 
 
-def application(factory: Callable[..., Any], data_dir: Path, broker_url: str) -> Any:
-    """What a server's factory makes."""
-    given = (str(data_dir), *((broker_url,) if broker_url else ()))
+def application(
+    factory: Callable[..., Any], data_dir: Path, broker_url: str, registry_url: str
+) -> Any:
+    """What a server's factory makes; it is given as much as it takes."""
+    given = (str(data_dir), broker_url, registry_url)
     return factory(*given[: len(inspect.signature(factory).parameters)])
 
 

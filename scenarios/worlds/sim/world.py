@@ -466,12 +466,12 @@ class SimWorld:
 
     async def _foreign_server(self, run: Run, server: FactoryServer, folder: Path) -> None:
         self.guard.allow(run.actor, folder)
-        with_broker = "broker" in self.scenario.needs
+        needs = self.scenario.needs
+        broker_url = self.wires.url("dtms", "broker") if "broker" in needs else ""
+        registry_url = self.wires.url("dtms", "main-api") if "main-api" in needs else ""
         try:
             factory = self._modules.load(server.location, _name(run.process))
-            app = application(
-                factory, folder, self.wires.url("dtms", "broker") if with_broker else ""
-            )
+            app = application(factory, folder, broker_url, registry_url)
             await self.wires.serve_app(run, app)
         except SystemExit as ended:
             self._fail(run, ended, exit_status(ended))

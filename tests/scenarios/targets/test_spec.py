@@ -37,7 +37,9 @@ def test_commands_are_split_as_a_shell_does() -> None:
     server = server_target("cmd:serve --port={port} {data_dir} {broker_url}")
     assert isinstance(server, CommandServer)
     assert server.takes_broker
+    assert not server.takes_registry
     assert not server_target("cmd:serve {port}").takes_broker
+    assert server_target("cmd:serve {port} {registry_url}").takes_registry
 
 
 def test_a_factory_takes_the_broker_if_it_has_a_second_parameter(file) -> None:

@@ -1,0 +1,1 @@
+"""Targets with one planted bug each: what the lab must find."""

@@ -1,0 +1,1 @@
+"""Clients: correct ones, and ones with a planted bug each."""

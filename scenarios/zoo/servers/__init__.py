@@ -1,0 +1,1 @@
+"""Servers: a correct one, and ones with a planted bug each."""
