@@ -96,7 +96,7 @@ class Campaign:
     def _why_skipped(self, scenario: Scenario, world: WorldName) -> str:
         why = why_skipped(scenario, self.targets)
         if why or world != "sim":
-            return why
+            return why or scenario.virtual_only
         return why_not_simulated(self.targets.client, self.targets.server, self.fidelity)
 
     def _fidelity(self, seed: int) -> Fidelity:

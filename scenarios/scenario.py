@@ -134,6 +134,8 @@ class Scenario:
     server: ServerOptions = ServerOptions()
     demands: Level = "durable"
     episodes: int = 1
+    virtual_only: str = ""
+    """Why it is played in virtual time only; empty where it is in every world."""
     reference_only: str = ""
     """Why only the reference client can be judged by it; empty where any client can."""
 

@@ -10,6 +10,7 @@ from scenarios.evidence.reading import text
 from scenarios.evidence.reports import Report, reports_by_ticket
 from scenarios.history import History
 
+CONFLICT = 409
 NOT_ACCEPTED = "not accepted"
 """How a client says that it could not make the intent durable, and so sent nothing."""
 
@@ -53,8 +54,9 @@ class Refusals:
         return cls(reports_by_ticket(history), tries, proxied, _troubled(history))
 
     def only(self, ticket: int) -> bool:
-        """Whether every call about the ticket ended in a refusal by the server, for the trade's own
-        data, or by a client whose disk had failed. Giving up is no refusal."""
+        """Whether every call about the ticket ended in a refusal that was one: of a trade that
+        could not be, for a conflict, made up by a fault, or by a client whose disk had failed.
+        Giving up is no refusal."""
         told = self.told.get(ticket, ())
         return bool(told) and all(map(self._is_refusal, told))
 
@@ -69,7 +71,16 @@ class Refusals:
         if report.service not in self.proxied:
             return reason.startswith("rejected")
         tries = self.tries.get(report.ticket, ())
-        return any(e.refused and e.service == report.service for e in tries)
+        return any(_excuses(e) for e in tries if e.service == report.service)
+
+
+def _excuses(exchange: Exchange) -> bool:
+    """A definite no that somebody else made up, or that another registration stands behind: what a
+    broker could have executed the server has to take, where it was sent as it was given."""
+    if exchange.f != "enable" or not exchange.refused:
+        return False
+    its_own = exchange.server is not None and exchange.server.status == exchange.status
+    return exchange.status == CONFLICT or not its_own
 
 
 def _troubled(history: History) -> tuple[Troubled, ...]:

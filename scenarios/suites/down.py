@@ -85,6 +85,18 @@ DOWN = (
         demands="helper",
     ),
     Scenario(
+        name="outage-outlasts-the-callers",
+        family=Family.DOWN,
+        proves="Down for longer than any caller may wait: each is told in time that nobody knows.",
+        workload=steady(TWO, trades=8, over_s=1.0),
+        faults=always(during(0.0, 240.0, Refuse("*->dtms"))),
+        faults_last_s=241.0,
+        services=TWO,
+        checkers=("failure_is_honest", "caller_is_never_blocked", "nothing_leaks", *NOTICED),
+        demands="helper",
+        virtual_only="lasts four minutes",
+    ),
+    Scenario(
         name="hundred-pending",
         family=Family.DOWN,
         proves="A hundred trades that piled up during an outage are registered soon after it.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from chaos.faults import AnswerFor, FailFirst, Garbage, Truncate, WrongEcho
@@ -13,6 +14,11 @@ from scenarios.workload import BadInput, Blotter, Execute, Lane, Register, stead
 
 TWO = ("bot", "desktop")
 NO_SUCCESS = '{"success": false}'
+ANOTHERS_SUCCESS = (
+    '{"success": true, "already_registered": false, "state": "HEALTHY", "summary": "", '
+    '"trade_info": {"ticket": 7, "symbol": "XAUUSD", "direction": "BUY", "entry_price": 2350.0, '
+    '"volume": 0.1, "stop_loss": null, "take_profit": null, "state": "HEALTHY"}}'
+)
 
 
 def bad_then_good(random: Random) -> tuple[Lane, ...]:
@@ -24,6 +30,19 @@ def bad_then_good(random: Random) -> tuple[Lane, ...]:
     for n in range(5):
         position = blotter.position()
         lanes.append(Lane("bot", 0.1 * n, (Execute(position), Register(position))))
+    return tuple(lanes)
+
+
+def zero_stops(random: Random) -> tuple[Lane, ...]:
+    """Every other trade was executed with a stop of zero."""
+    blotter = Blotter(random)
+    lanes = []
+    for n in range(6):
+        position = blotter.position()
+        if n % 2:
+            position = replace(position, stop_loss=0.0)
+        steps = (Execute(position), Register(position, "register", blotter.spelling()))
+        lanes.append(Lane("bot", 0.1 * n, steps))
     return tuple(lanes)
 
 
@@ -130,6 +149,28 @@ ERRORS = (
         faults=always(during(0.0, 2.0, WrongEcho("*->dtms", field="ticket", attempt=0))),
         faults_last_s=2.0,
         services=TWO,
+        checkers=REGISTERED,
+        demands="helper",
+    ),
+    Scenario(
+        name="somebody-elses-answer",
+        family=Family.ERRORS,
+        proves="A success that is about another trade, from nobody knows where, is no success.",
+        workload=steady(TWO, trades=6, over_s=1.0),
+        faults=always(
+            during(0.0, 2.0, FailFirst("*->dtms", first=1, status=200, body=ANOTHERS_SUCCESS))
+        ),
+        faults_last_s=2.0,
+        services=TWO,
+        checkers=REGISTERED,
+        demands="helper",
+    ),
+    Scenario(
+        name="zero-is-a-value",
+        family=Family.ERRORS,
+        proves="A stop of zero is refused, and not taken for none: nothing is registered without.",
+        workload=zero_stops,
+        faults_last_s=1.0,
         checkers=REGISTERED,
         demands="helper",
     ),

@@ -47,6 +47,7 @@ def store_trouble(name: str, proves: str, **fault: object) -> Scenario:
         faults_last_s=2.0,
         services=TWO,
         checkers=(*REGISTERED, "health_tells_the_truth"),
+        demands="helper",
     )
 
 
@@ -63,11 +64,13 @@ def crash_at(name: str, proves: str, point: str) -> Scenario:
         faults_last_s=2.0,
         services=TWO,
         checkers=REGISTERED,
+        demands="helper",
     )
 
 
-def broker_trouble(name: str, proves: str, mode: str) -> Scenario:
-    """The broker is odd while the server restarts, and well again a second later."""
+def broker_trouble(name: str, proves: str, mode: str, *also: str) -> Scenario:
+    """The broker is odd while the server restarts, and well again a second later; judged also by
+    the checkers `also`."""
     return Scenario(
         name=name,
         family=Family.RECOVERY,
@@ -80,7 +83,7 @@ def broker_trouble(name: str, proves: str, mode: str) -> Scenario:
         faults_last_s=2.8,
         services=TWO,
         needs=BROKER,
-        checkers=REGISTERED,
+        checkers=(*REGISTERED, *also),
     )
 
 
@@ -213,11 +216,13 @@ RECOVERY = (
         "broker-without-data-at-restart",
         '"No data" from the broker is never taken for "no positions".',
         "no_data",
+        "health_tells_the_truth",
     ),
     broker_trouble(
         "broker-slow-at-restart",
         "A slow broker at restart delays readiness and loses nothing.",
         "slow",
+        "health_tells_the_truth",
     ),
     restarted(
         "closed-while-down",

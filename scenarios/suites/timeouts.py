@@ -128,5 +128,6 @@ TIMEOUTS = (
         policy=Policy(timeout_s=0.9),
         bounds=Bounds(unprotected_s=6.0),
         checkers=REGISTERED,
+        demands="helper",
     ),
 )

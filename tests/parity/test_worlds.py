@@ -30,6 +30,8 @@ JOBS = 6
 EXCEPTIONS: Mapping[tuple[str, str], str] = {}
 """By scenario and checker: why the worlds may say otherwise."""
 
+IN_BOTH = tuple(name for name, scenario in SCENARIOS.items() if not scenario.virtual_only)
+
 Outcomes = Mapping[tuple[str, WorldName], Outcome]
 
 
@@ -59,7 +61,7 @@ def outcomes(tmp_path_factory) -> Outcomes:
     return found
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", IN_BOTH)
 def test_both_worlds_say_the_same(outcomes, name) -> None:
     sim, local = outcomes[name, "sim"], outcomes[name, "local"]
     assert (sim.environment, local.environment) == ("", "")
@@ -67,7 +69,7 @@ def test_both_worlds_say_the_same(outcomes, name) -> None:
     assert differing(sim, local) == {}
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize("name", IN_BOTH)
 def test_every_checker_of_the_scenario_spoke(outcomes, name) -> None:
     for world in ("sim", "local"):
         assert set(outcomes[name, world].verdicts) == set(SCENARIOS[name].checkers)
@@ -76,6 +78,10 @@ def test_every_checker_of_the_scenario_spoke(outcomes, name) -> None:
 def test_exceptions_are_of_scenarios_and_checkers_that_there_are() -> None:
     for name, checker in EXCEPTIONS:
         assert checker in SCENARIOS[name].checkers
+
+
+def test_few_scenarios_are_played_in_one_world_only() -> None:
+    assert {name for name in SCENARIOS if name not in IN_BOTH} == {"outage-outlasts-the-callers"}
 
 
 def test_worlds_that_differ_would_be_told(outcomes) -> None:

@@ -17,7 +17,7 @@ from scenarios.exploration.seedling import Seedling, plan_of
 from scenarios.suites import SCENARIOS
 from scenarios.suites.one_registration import ONE_REGISTRATION
 from scenarios.worlds.sim.play import Plan
-from tests.zoo.planted import ACK_BEFORE_SYNC
+from scenarios.zoo.planted import ACK_BEFORE_SYNC
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,10 @@ OP: dict[str, Any] = {"index": 0, "time_us": 0, "process": "bot", "type": "ok", 
         ({"fidelity": "hifi"}, "x.json: there is no fidelity 'hifi'"),
         ({"schedule": "chaos"}, "x.json: there is no schedule 'chaos'"),
         ({"parts": "tests.zoo.gone:X"}, "x.json: there are no parts 'tests.zoo.gone:X'"),
-        ({"parts": "tests.zoo.planted:X"}, "x.json: there are no parts 'tests.zoo.planted:X'"),
+        (
+            {"parts": "scenarios.zoo.planted:X"},
+            "x.json: there are no parts 'scenarios.zoo.planted:X'",
+        ),
         ({"parts": "json:dumps"}, "x.json: 'json:dumps' are no parts"),
         ({"parts": ".x:y"}, "x.json: there are no parts '.x:y'"),
         ({"seed": "3"}, "x.json: the seed is a whole number, not '3'"),

@@ -25,8 +25,8 @@ from scenarios.exploration.judged import judged
 from scenarios.exploration.sweep import sweep
 from scenarios.suites import SCENARIOS
 from scenarios.worlds.sim.play import Plan
+from scenarios.zoo.planted import ACK_BEFORE_SYNC
 from tests.scenarios.test_command import nobody_is_left, workers_of_the_lab
-from tests.zoo.planted import ACK_BEFORE_SYNC
 
 ROOT = Path(__file__).parents[2]
 NAIVE = f"{ROOT / 'tests' / 'zoo' / 'naive_client.py'}:register_trade"

@@ -16,7 +16,7 @@ from core.trade import normalise
 from scenarios.exploration.judged import Judged, judged
 from scenarios.exploration.seedling import Seedling, plan_of
 from scenarios.strategies import PLAN_FAULTS_MAX, fault_plans, faults, positions, trade_data
-from tests.zoo.planted import ACK_BEFORE_SYNC, TIMEOUT_IS_FAILURE
+from scenarios.zoo.planted import ACK_BEFORE_SYNC, TIMEOUT_IS_FAILURE
 
 OFFERED = {Links, Requests, Processes, Disks, Server, Power, Storage}
 LAST_S = 2.0

@@ -30,8 +30,8 @@ from scenarios.suites import SCENARIOS
 from scenarios.worlds.sim.parts import REFERENCE
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.world import EnvironmentFailed
+from scenarios.zoo.planted import PLANTED, Planted
 from simulator.deterministic.loop import SimulationError
-from tests.zoo.planted import PLANTED, Planted
 
 EPISODES_MAX = 8_000
 TRADES_MAX, FAULTS_MAX = 3, 2

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from scenarios.exploration.shrink import Shrinker, Shrunk
+from scenarios.zoo.planted import PLANTED
 from tests.zoo.hunt import by_the_reference, catch_soon, is_small
-from tests.zoo.planted import PLANTED
 
 ROOT = Path(__file__).parents[2]
 HAUNTS = {

@@ -90,11 +90,14 @@ class Store:
     def load(self) -> list[Trade]:
         return [Trade(*row) for row in self._db.execute("select * from trades order by ticket")]
 
+    def clear(self) -> None:
+        self._db.execute("delete from trades")
+
     def close(self) -> None:
         self._db.close()
 
 
-@dataclass(slots=True)
+@dataclass
 class Server:
     """One process's life. `trades` holds nothing that the store does not."""
 
@@ -110,6 +113,14 @@ class Server:
     """How many cycles an adopted ticket is still watched."""
     store: Store | None = None
     monitor: asyncio.Task[None] | None = None
+
+    broken: set[str] = field(default_factory=set)
+    """For whoever plants a bug."""
+
+    @classmethod
+    def at(cls, data_dir: str, broker_url: str, registry_url: str) -> Server:
+        """One that keeps its file in a folder; URLs are empty where there is nobody."""
+        return cls(Path(data_dir), broker_url, registry_url)
 
     # Its life.
 
@@ -414,4 +425,4 @@ async def respond(scope: Scope, send: Send, status: int, told: Any) -> None:
 
 def make_app(data_dir: str, broker_url: str, registry_url: str) -> Server:
     """What the lab calls at every start."""
-    return Server(Path(data_dir), broker_url, registry_url)
+    return Server.at(data_dir, broker_url, registry_url)

@@ -101,7 +101,7 @@ REFUSED = """
     0.1s broker ok execute 1001
     0.1s bot/0 invoke register 1001
     0.2s wire/0 invoke enable 1001 service=bot
-    0.3s wire/0 ok enable 1001 422
+    0.3s wire/0 ok enable 1001 422 fault=AnswerFor
     {answer}
     9.0s auditor ok read-all 1001:absent
     9.0s auditor ok who-manages 1001={named}
@@ -152,3 +152,55 @@ NOT_READ = "DTMS, the registry or the Universal Manager was not read at the end"
 )
 def test_what_was_not_read_is_unknown(history, text, why):
     assert managed_by_exactly_one(history(text)) == Unknown(why)
+
+
+WITH_STRATEGY = """
+    0.1s broker ok execute 1001 strategy_type=breakout
+    0.1s bot/0 invoke register 1001
+    {before}
+    0.4s wire/0 invoke enable 1001 link=bot->dtms service=bot
+    0.5s wire/0 ok enable 1001 new
+    0.5s bot/0 ok register 1001
+    9.0s auditor ok read-all 1001
+    9.0s auditor ok who-manages 1001=dtms_manager
+    9.0s auditor ok universal
+"""
+OFFERED = """0.2s wire/1 invoke other {"ticket": 1001, "link": "bot->main-api", "payload": {"a": 1}}
+    0.3s wire/1 """
+ACCEPTED = (
+    'ok other {"ticket": 1001, "link": "bot->main-api", "status": 200, "body": {"accepted": true}}'
+)
+TAKEN = "bot took 1001 to DTMS, and the Universal Manager had taken it"
+NOT_OFFERED = "bot took 1001 to DTMS, and had not offered it to the Universal Manager"
+
+
+@pytest.mark.parametrize(
+    ("before", "why"),
+    [
+        (OFFERED + ACCEPTED, TAKEN),
+        ("", NOT_OFFERED),
+        # Another service's offer is not its own.
+        ((OFFERED + ACCEPTED).replace("bot", "desktop"), NOT_OFFERED),
+    ],
+)
+def test_nobody_takes_to_dtms_what_the_manager_has_or_was_never_offered(history, before, why):
+    verdict = managed_by_exactly_one(history(WITH_STRATEGY.format(before=before)))
+    assert (verdict.why, verdict.tickets) == (why, (1001,))
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        # Refused, failed, or without an answer: it falls back.
+        OFFERED + ACCEPTED.replace("true", "false").replace("200", "409"),
+        OFFERED + ACCEPTED.replace("200", "500"),
+        OFFERED + 'fail other {"ticket": 1001, "link": "bot->main-api"}',
+        OFFERED + 'info other {"ticket": 1001, "link": "bot->main-api"}',
+        # Whoever died does not know what it did before.
+        "0.2s world ok kill bot\n 0.2s world ok exited bot\n 0.3s world ok start bot",
+        # What is refused at once leaves no trace.
+        '0.2s nemesis ok inflict {"fault": "refuse", "link": "bot->main-api"}',
+    ],
+)
+def test_falling_back_takes_an_offer_that_was_not_accepted(history, before):
+    assert managed_by_exactly_one(history(WITH_STRATEGY.format(before=before))) == Valid()

@@ -93,10 +93,28 @@ NEVER = "1001 was never protected"
             + "7s bot/0 fail register 1001 reason=rejected",
             NEVER,
         ),
-        # Refused one service, and the other gave up.
+        # The server's own no to what could be executed: somebody spelt it wrongly, or read it so.
         (
             SENT
             + "6.1s wire/0 ok enable 1001 422\n"
+            + HEALED
+            + "7s bot/0 fail register 1001 reason=rejected",
+            NEVER,
+        ),
+        # Not there, which is no refusal.
+        (
+            SENT
+            + "6.1s wire/0 info enable 1001\n"
+            + "6.2s wire/1 invoke lookup 1001 service=bot\n"
+            + "6.3s wire/1 ok lookup 1001 404\n"
+            + HEALED
+            + "7s bot/0 fail register 1001",
+            NEVER,
+        ),
+        # Refused one service, and the other gave up.
+        (
+            SENT
+            + "6.1s wire/0 ok enable 1001 422 fault=AnswerFor\n"
             + HEALED
             + "7s bot/0 fail register 1001 reason=rejected\n"
             "7s desktop/0 invoke register 1001\n 8s desktop/0 fail register 1001",
@@ -122,7 +140,10 @@ def test_accepted_is_not_protected(history):
     "text",
     [
         # Refused on the wire.
-        EXECUTED + SENT + "6.1s wire/0 ok enable 1001 422\n 7s bot/0 fail register 1001\n",
+        EXECUTED
+        + SENT
+        + "6.1s wire/0 ok enable 1001 422 fault=AnswerFor\n 7s bot/0 fail register 1001\n",
+        EXECUTED + SENT + "6.1s wire/0 ok enable 1001 409\n 7s bot/0 fail register 1001\n",
         # Refused without a wire to see it.
         EXECUTED + "7s bot/0 fail register 1001 reason=rejected\n",
         # Refused for its own data.

@@ -11,7 +11,7 @@ from scenarios.exploration.fingerprint import fingerprint
 from scenarios.exploration.judged import judged
 from scenarios.exploration.seedling import Seedling, plan_of
 from scenarios.worlds.world import EnvironmentFailed
-from tests.zoo.planted import NEVER_HALF_OPENS
+from scenarios.zoo.planted import NEVER_HALF_OPENS
 
 GOOD = Seedling("registered-again", 1)
 BAD = Seedling("flapping", 1, parts=NEVER_HALF_OPENS.name)

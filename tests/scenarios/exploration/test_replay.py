@@ -13,7 +13,7 @@ from scenarios.exploration.replay import replay
 from scenarios.suites import SCENARIOS
 from scenarios.worlds.sim.parts import REFERENCE
 from scenarios.worlds.sim.play import Plan
-from tests.zoo.planted import TIMEOUT_IS_FAILURE
+from scenarios.zoo.planted import TIMEOUT_IS_FAILURE
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ import pytest
 from scenarios.exploration import search as module
 from scenarios.exploration.search import BATCH, SHRUNK_MAX, Limits, Tally, explore
 from scenarios.exploration.seedling import Seedling
+from scenarios.zoo.planted import NEVER_HALF_OPENS
 from tests.scenarios.exploration.conftest import Inline
-from tests.zoo.planted import NEVER_HALF_OPENS
 
 GOOD = (Seedling("registered-again", 0),)
 BAD = (Seedling("flapping", 0, parts=NEVER_HALF_OPENS.name),)

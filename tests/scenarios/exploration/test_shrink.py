@@ -16,8 +16,8 @@ from scenarios.suites import SCENARIOS
 from scenarios.verdict import Invalid, Valid
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.world import EnvironmentFailed
+from scenarios.zoo.planted import ACK_BEFORE_SYNC, LOOKUP_RACES_RECOVERY, NEVER_HALF_OPENS, PLANTED
 from tests.zoo.hunt import catch, catch_soon, is_small
-from tests.zoo.planted import ACK_BEFORE_SYNC, LOOKUP_RACES_RECOVERY, NEVER_HALF_OPENS, PLANTED
 
 CHECKER = "acknowledged_is_kept"
 BUGS = {bug.parts: bug for bug in PLANTED}

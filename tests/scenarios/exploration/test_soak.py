@@ -64,7 +64,7 @@ def test_interrupted_it_goes_on_where_it_was(tmp_path) -> None:
 
 
 def test_it_stops_at_a_violation_and_begins_there_again(tmp_path) -> None:
-    words = ("--episodes", "96", "--parts", "tests.zoo.planted:TIMEOUT_IS_FAILURE")
+    words = ("--episodes", "96", "--parts", "scenarios.zoo.planted:TIMEOUT_IS_FAILURE")
     ended = soak(*words)
     assert ended.returncode == 1
     (line, *_) = [line for line in ended.stdout.splitlines() if line.startswith("replay: ")]
@@ -76,7 +76,7 @@ def test_it_stops_at_a_violation_and_begins_there_again(tmp_path) -> None:
 
 def test_told_to_it_goes_on_and_counts(tmp_path) -> None:
     ended = soak(
-        "--episodes", "16", "--keep-going", "--parts", "tests.zoo.planted:TIMEOUT_IS_FAILURE"
+        "--episodes", "16", "--keep-going", "--parts", "scenarios.zoo.planted:TIMEOUT_IS_FAILURE"
     )  # fmt: skip
     assert ended.returncode == 1
     assert state(tmp_path)["next_seed"] == 16

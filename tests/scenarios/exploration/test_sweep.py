@@ -10,7 +10,7 @@ import pytest
 from scenarios.exploration.sweep import sweep
 from scenarios.suites.one_registration import ONE_PROMISE
 from scenarios.worlds.sim.points import Reached
-from tests.zoo.planted import (
+from scenarios.zoo.planted import (
     ACK_BEFORE_SYNC,
     NEW_AGAIN,
     SEND_THEN_WRITE,

@@ -154,7 +154,7 @@ class LooksUpWhileRecovering(Messages):
         return self._engine.status is Status.STARTING
 
 
-HERE = "tests.zoo.planted"
+HERE = "scenarios.zoo.planted"
 ACK_BEFORE_SYNC = Parts(f"{HERE}:ACK_BEFORE_SYNC", store=EarlyStore)
 CHECK_THEN_ACT = Parts(f"{HERE}:CHECK_THEN_ACT", engine=CheckThenAct)
 TIMEOUT_IS_FAILURE = Parts(f"{HERE}:TIMEOUT_IS_FAILURE", core=TimeoutIsFailure)
