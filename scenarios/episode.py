@@ -189,8 +189,8 @@ class Episode:
         return tuple(groups)
 
     async def _require_ready(self, actor: str) -> None:
-        if why := await self._why_not_ready(actor):
-            raise EnvironmentFailed(why)
+        if not await self._world.until_ready(actor, START_S_MAX):
+            raise EnvironmentFailed(f"{actor} was not ready within {START_S_MAX:.0f} s")
 
     async def _heal_actors(self) -> None:
         """Brings every actor back that is not running, and waits until all can work. One that gives
@@ -198,30 +198,18 @@ class Episode:
         for actor in self.actors:
             await self._world.start(actor)
         for actor in self.actors:
-            why = ""
-            for attempt in range(HEAL_STARTS_MAX):
-                if attempt:
+            for _attempt in range(HEAL_STARTS_MAX - 1):
+                try:
+                    await self._require_ready(actor)
+                except EnvironmentFailed:
+                    # What it suffered before may end it a moment after it was found running.
+                    if self._world.running(actor):
+                        raise
                     await self._world.start(actor)
-                why = await self._why_not_ready(actor)
-                # What it suffered before may end it a moment after it was found running.
-                if not why or self._world.running(actor):
+                else:
                     break
-            if why:
-                self._note_not_ready(actor, why)
-
-    async def _why_not_ready(self, actor: str) -> str:
-        """Empty where it is, or gets so in time."""
-        try:
-            ready = await self._world.until_ready(actor, START_S_MAX)
-        except EnvironmentFailed as failure:
-            return str(failure)
-        return "" if ready else f"{actor} was not ready within {START_S_MAX:.0f} s"
-
-    def _note_not_ready(self, actor: str, why: str) -> None:
-        """What does not come back when all is well is judged, where somebody judges it."""
-        if actor in self._scenario.needs or "comes_back_ready" not in self._scenario.checkers:
-            raise EnvironmentFailed(why)
-        self._recorder.note("world", "not-ready", {"actor": actor, "why": why})
+            else:
+                await self._require_ready(actor)
 
     async def _run_lane(self, lane: Lane) -> None:
         await asyncio.sleep(lane.at_s)

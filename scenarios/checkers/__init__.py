@@ -10,7 +10,6 @@ from scenarios.checkers.answers_have_an_order import answers_have_an_order
 from scenarios.checkers.bad_input_changes_nothing import bad_input_changes_nothing
 from scenarios.checkers.breaker_is_silent import breaker_is_silent
 from scenarios.checkers.caller_is_never_blocked import caller_is_never_blocked
-from scenarios.checkers.comes_back_ready import comes_back_ready
 from scenarios.checkers.conflict_is_reported import conflict_is_reported
 from scenarios.checkers.failure_is_honest import failure_is_honest
 from scenarios.checkers.failures_are_logged_and_alerted import failures_are_logged_and_alerted
@@ -41,7 +40,6 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
             managed_by_exactly_one,
             payload_arrived_as_executed,
             unprotected_time_is_bounded,
-            comes_back_ready,
             caller_is_never_blocked,
             retry_discipline,
             breaker_is_silent,

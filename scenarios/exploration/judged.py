@@ -11,7 +11,7 @@ from scenarios.episode import checkers_for
 from scenarios.verdict import Invalid, Verdict, combine
 from scenarios.worlds.sim.play import Plan, Played, play
 
-LIVENESS = frozenset({"unprotected_time_is_bounded", "caller_is_never_blocked", "comes_back_ready"})
+LIVENESS = frozenset({"unprotected_time_is_bounded", "caller_is_never_blocked"})
 """Checkers of what must come about in time; all others are of what must never happen."""
 
 

@@ -26,7 +26,7 @@ from scenarios.case import parts_named
 from scenarios.episode import NEED_AUDIT
 from scenarios.scenario import Scenario
 from scenarios.suites import SCENARIOS
-from scenarios.targets.spec import ServerTarget, SimulatedServer, client_target, server_target
+from scenarios.targets.spec import client_target, server_target
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.sim.world import Fidelity
 from simulator.deterministic.schedule import Kind
@@ -60,8 +60,7 @@ def plan_of(seedling: Seedling) -> Plan:
     if seedling.faults is not None:
         faults = decode_schedule(list(seedling.faults))
     elif seedling.swarm:
-        own, server = _own(scenario, seedling.seed), server_target(seedling.server)
-        faults = (*own, *_swarm(scenario, seedling.seed, server))
+        faults = (*_own(scenario, seedling.seed), *_swarm(scenario, seedling.seed))
     if faults is not None:
         scenario = _fair(scenario, faults)
     return Plan(
@@ -84,10 +83,9 @@ def _own(scenario: Scenario, seed: int) -> tuple[Scheduled, ...]:
     return scenario.faults(random)
 
 
-def _swarm(scenario: Scenario, seed: int, server: ServerTarget) -> tuple[Scheduled, ...]:
-    offered: set[type] = {Links, Requests, Processes, Disks, Instances, Points}
-    if isinstance(server, SimulatedServer):
-        offered |= {Server, Power, Storage}
+def _swarm(scenario: Scenario, seed: int) -> tuple[Scheduled, ...]:
+    offered: set[type] = {Links, Requests, Processes, Disks, Instances, Server}
+    offered |= {Power, Storage, Points}
     if "broker" in scenario.needs:
         offered.add(Broker)
     if "main-api" in scenario.needs:

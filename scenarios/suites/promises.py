@@ -10,7 +10,6 @@ REGISTERED = (
     "failure_is_honest",
     "payload_arrived_as_executed",
     "unprotected_time_is_bounded",
-    "comes_back_ready",
     "caller_is_never_blocked",
     "retry_discipline",
     "nothing_leaks",

@@ -6,8 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from random import Random
 
-from chaos.faults import ServerFault
-from scenarios.scenario import Family, Scenario
+from scenarios.scenario import Scenario
 from scenarios.targets.spec import (
     ClientTarget,
     ReferenceClient,
@@ -40,16 +39,8 @@ def why_skipped(scenario: Scenario, targets: Targets) -> str:
         return scenario.reference_only
     if "broker" in scenario.needs and not server.takes_broker:
         return f"needs a server that takes the broker; {server.name} does not"
-    if scenario.family is Family.OWNERSHIP and not server.takes_registry:
-        return f"needs a server that asks the trade registry; {server.name} does not take its URL"
-    if not server.has_lab and _needs_lab(scenario):
+    if scenario.server.lab_faults and not server.has_lab:
         return f"needs the control plane of the simulated server; {server.name} has none"
     if isinstance(server, RunningServer) and not scenario.start_up(Random(0)).ready_first:
         return f"starts the server itself; {server.name} runs already"
     return ""
-
-
-def _needs_lab(scenario: Scenario) -> bool:
-    """The seed decides when a scenario's faults happen, not of which kind they are."""
-    faults = scenario.faults(Random(0))
-    return bool(scenario.server.lab_faults) or any(isinstance(s.fault, ServerFault) for s in faults)
