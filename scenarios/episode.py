@@ -16,6 +16,7 @@ import msgspec
 
 from chaos.choice import Draw, seeded
 from chaos.nemesis import Nemesis
+from scenarios.audit import READ_ATTEMPTS, READ_PAUSE_S, read, read_all
 from scenarios.bad_input import BAD_BODIES, BAD_TICKET
 from scenarios.history import Recorder
 from scenarios.scenario import Bounds, Policy, Scenario, StartUp
@@ -46,8 +47,6 @@ OWNERS_CYCLES = 3
 """How many cycles of its monitor DTMS may take, after settling, to give up what another owns."""
 AUDIT_S_MAX = 10.0
 HEALTH_POLL_S = 0.15
-READ_ATTEMPTS = 20
-READ_PAUSE_S = 0.25
 SERVICE_WAIT_S = 0.05
 
 CONTRACT_POLICY = Policy(
@@ -367,7 +366,7 @@ class Episode:
         if self._durable:
             for service in self._scenario.services:
                 await self._audit_service(service)
-        await self._read_all()
+        await read_all(self._world, self._recorder, self._tickets)
         if "main-api" in self._scenario.needs:
             await self._read_managers()
 
@@ -378,45 +377,22 @@ class Episode:
         except (ActorGone, TimeoutError) as error:
             call.info(None, f"{type(error).__name__}: {error}")
 
-    async def _read_all(self) -> None:
-        call = self._recorder.invoke("auditor", "read-all", None)
-        trades: dict[str, object] = {}
-        for ticket in sorted(self._tickets):
-            answer = await self._read("dtms", f"/dtms/trade/{ticket}", (200, 404))
-            if answer is None:
-                call.info(None, f"ticket {ticket} could not be read")
-                return
-            status, body = answer
-            trades[str(ticket)] = None if status == 404 else body
-        call.ok(trades)
-
     async def _read_managers(self) -> None:
         call = self._recorder.invoke("auditor", "who-manages", None)
         managers: dict[str, object] = {}
         for ticket in sorted(self._tickets):
-            answer = await self._read("main-api", f"/trade-registry/{ticket}", (200,))
+            answer = await read(self._world, "main-api", f"/trade-registry/{ticket}", (200,))
             if answer is None or not isinstance(answer[1], dict):
                 call.info(None, f"the owner of {ticket} could not be read")
                 return
             managers[str(ticket)] = answer[1].get("managed_by")
         call.ok(managers)
         call = self._recorder.invoke("auditor", "universal", None)
-        answer = await self._read("main-api", "/universal/trades", (200,))
+        answer = await read(self._world, "main-api", "/universal/trades", (200,))
         if answer is None or not isinstance(answer[1], dict):
             call.info(None, "the Universal Manager could not be read")
         else:
             call.ok(answer[1].get("tickets"))
-
-    async def _read(
-        self, actor: str, path: str, good: tuple[int, ...]
-    ) -> tuple[int, object] | None:
-        """Reads until one of the `good` statuses comes; None after READ_ATTEMPTS."""
-        for _attempt in range(READ_ATTEMPTS):
-            answer = await self._world.http(actor, "GET", path)
-            if answer is not None and answer[0] in good:
-                return answer
-            await asyncio.sleep(READ_PAUSE_S)
-        return None
 
     async def _ask(
         self, service: str, request: Mapping[str, object], timeout_s: float

@@ -49,6 +49,7 @@ from scenarios.worlds.local_capabilities import (
     LocalProcesses,
     LocalServer,
 )
+from scenarios.worlds.own_program import own_program
 from scenarios.worlds.ports import Ports
 from scenarios.worlds.process import ActorProcess
 from scenarios.worlds.wire import WireTap
@@ -76,7 +77,9 @@ class LocalWorld:
         ports: Ports,
         recorder: Recorder,
         python: str = sys.executable,
+        environ: Mapping[str, str] | None = None,
     ) -> None:
+        """`environ` is what actors are started in, this process's own unless given."""
         self._scenario = scenario
         self._client = client
         self._server = server
@@ -84,6 +87,7 @@ class LocalWorld:
         self._ports = ports
         self._recorder = recorder
         self._python = python
+        self._given_environ = os.environ if environ is None else environ
         self._token = secrets.token_hex(16)
         self._began_ns = time.monotonic_ns()
         self._processes: dict[str, ActorProcess] = {}
@@ -127,6 +131,14 @@ class LocalWorld:
         if "main-api" in self._scenario.needs:
             offered[Managers] = ManagersControl(self)
         return offered
+
+    def link_url(self, link: str) -> str:
+        """Where the link's clients send their requests, through the fault proxy."""
+        return f"http://127.0.0.1:{self._proxy.port(link)}"
+
+    def direct_url(self, actor: str) -> str:
+        """Where the actor itself listens."""
+        return f"http://127.0.0.1:{self._port(actor)}"
 
     def running(self, actor: str) -> bool:
         if actor == "dtms" and isinstance(self._server, RunningServer):
@@ -176,7 +188,7 @@ class LocalWorld:
         return False
 
     async def ask(self, service: str, request: Mapping[str, object], timeout_s: float) -> object:
-        told = {**request, "api_url": self._link_url(f"{service}->dtms")}
+        told = {**request, "api_url": self.link_url(f"{service}->dtms")}
         return await self._processes[service].ask(told, timeout_s)
 
     async def http(
@@ -184,7 +196,7 @@ class LocalWorld:
     ) -> tuple[int, object] | None:
         assert self._http is not None
         headers = {"Content-Type": "application/json", "X-Lab-Token": self._token}
-        url = f"http://127.0.0.1:{self._port(actor)}{path}"
+        url = f"{self.direct_url(actor)}{path}"
         try:
             async with self._http.request(method, url, data=body, headers=headers) as answer:
                 raw = await answer.read()
@@ -276,9 +288,6 @@ class LocalWorld:
                 link = f"{service}->main-api"
                 await self._proxy.link(link, "127.0.0.1", self._port("main-api"))
 
-    def _link_url(self, link: str) -> str:
-        return f"http://127.0.0.1:{self._proxy.port(link)}"
-
     def _port(self, actor: str) -> int:
         if actor == "dtms" and isinstance(self._server, RunningServer):
             return self._server.port
@@ -326,15 +335,19 @@ class LocalWorld:
         task.add_done_callback(self._watching.discard)
 
     def _environ(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DTMS_")}
+        kept = {
+            name: value
+            for name, value in self._given_environ.items()
+            if not name.startswith("DTMS_")
+        }
         return {**kept, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
 
     def _argv(self, actor: str) -> tuple[str, ...]:
         match actor:
             case "broker":
-                return self._python_module("simulator.broker", "--port", str(self._port(actor)))
+                return own_program("simulator.broker", "--port", str(self._port(actor)))
             case "main-api":
-                return self._python_module(
+                return own_program(
                     "simulator.main_api",
                     *("--port", str(self._port(actor))),
                     *("--dtms-url", f"http://127.0.0.1:{self._port('dtms')}"),
@@ -345,9 +358,6 @@ class LocalWorld:
             case _:
                 return self._client_argv(actor)
 
-    def _python_module(self, module: str, *arguments: str) -> tuple[str, ...]:
-        return (sys.executable, "-m", module, *arguments)
-
     def _server_argv(self) -> tuple[str, ...]:
         port, data = str(self._port("dtms")), str(self.data_folder("dtms"))
         with_broker = "broker" in self._scenario.needs
@@ -357,7 +367,7 @@ class LocalWorld:
                 return self._simulated_argv(port, data, broker)
             case FactoryServer(location=location):
                 given = (location, port, data, *((broker,) if broker else ()))
-                return self._python_module("scenarios.targets.asgi_server", *given)
+                return own_program("scenarios.targets.asgi_server", *given)
             case CommandServer(argv=argv):
                 names = {"{port}": port, "{data_dir}": data, "{broker_url}": broker}
                 return tuple(_fill(word, names) for word in argv)
@@ -377,7 +387,7 @@ class LocalWorld:
         if self._next_faults:
             argv += ["--lab-faults", json.dumps([dict(fault) for fault in self._next_faults])]
             self._next_faults.clear()
-        return self._python_module("simulator", *argv)
+        return own_program("simulator", *argv)
 
     def _client_argv(self, service: str) -> tuple[str, ...]:
         match self._client:
@@ -390,13 +400,13 @@ class LocalWorld:
 
     def _reference_argv(self, service: str) -> tuple[str, ...]:
         argv = ["--name", service, "--data-dir", str(self.data_folder(service))]
-        argv += ["--api-url", self._link_url(f"{service}->dtms")]
+        argv += ["--api-url", self.link_url(f"{service}->dtms")]
         argv += ["--policy", json.dumps(asdict(self._scenario.policy))]
         if "main-api" in self._scenario.needs:
-            argv += ["--main-api-url", self._link_url(f"{service}->main-api")]
+            argv += ["--main-api-url", self.link_url(f"{service}->main-api")]
         if "broker" in self._scenario.needs:
             argv += ["--broker-url", f"http://127.0.0.1:{self._port('broker')}"]
-        return self._python_module("scenarios.targets.reference_service", *argv)
+        return own_program("scenarios.targets.reference_service", *argv)
 
 
 def _fill(word: str, names: Mapping[str, str]) -> str:
