@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -34,6 +34,8 @@ class LocalCampaign:
     targets: Targets
     jobs: int
     folder: Path
+    environ: Mapping[str, str] | None = None
+    """What actors are started in; None is what this process is in."""
 
     async def run(
         self, on_start: Callable[[Trial], None], on_outcome: Callable[[Outcome], None]
@@ -87,6 +89,7 @@ class LocalCampaign:
                 ports=ports,
                 recorder=recorder,
                 python=targets.python,
+                environ=self.environ,
             ) as world:
                 await Episode(
                     trial.scenario, trial.seed, world, recorder, targets.client, targets.server

@@ -90,7 +90,7 @@ async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> Non
         if isinstance(outcome.verdict, Invalid):
             key = (trial.world, trial.scenario.name)
             if trial.world == "local" or key not in told:
-                progress.say(_tell_failure(report, outcome))
+                progress.say(tell_failure(report, outcome))
             told.add(key)
         elif outcome.environment:
             progress.say(f"UNKNOWN {trial.told}: {outcome.environment}")
@@ -108,7 +108,7 @@ async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> Non
     await campaign.run(progress.started, on_outcome, on_small)
 
 
-def _tell_failure(report: RunReport, outcome: Outcome) -> str:
+def tell_failure(report: RunReport, outcome: Outcome) -> str:
     """With the way back."""
     trial, targets = outcome.trial, report.campaign.targets
     told = list(outcome.told.values())
