@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -34,6 +35,7 @@ _RUN = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from scenarios.stand.serve import main; main()"
 )
+_COMMAND = (sys.executable, "-P", "-c", _RUN, str(PACKAGES))
 _NOT_FOR_THE_LAB = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "PYTHONWARNINGS")
 """What is meant for the tests' own process: a lab that is measured or warned would be slow."""
 
@@ -55,6 +57,7 @@ class LabProcess:
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
         self._log: IO[bytes] | None = None
+        self._folder = ""
         self._owner = 0
         self._numbers = count(1)
         self._answers: dict[int, dict[str, Any]] = {}
@@ -112,15 +115,17 @@ class LabProcess:
         process.stdout.close()
         if self._log is not None:
             self._log.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is not None and self._owner != os.getpid():
             raise LabFailed("a forked process cannot use the lab of its parent")
         if self._process is None:
             self._owner = os.getpid()
+            self._folder = tempfile.mkdtemp(prefix="dtms-lab-")
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-c", _RUN, str(PACKAGES), str(self._owner), *own_folders()],
+                [*_COMMAND, str(self._owner), self._folder, *own_folders()],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,

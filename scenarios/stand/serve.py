@@ -1,12 +1,12 @@
 """The lab's side of the pytest plugin: JSON lines on the standard streams, a stand for each test.
 
-    serve PARENT_PID FOLDER...
+    serve PARENT_PID WORK_FOLDER FOLDER...
 
 In: `{"id", "do", ...}`; out: `{"id", "done"}`, or `{"id", "refused": sentence}` for what makes no
 sense, or `{"id", "broke": sentence}` where the lab could not do its part. `{"do": "cancel", "of"}`
 ends a request that nobody waits for any more. Requests run beside each other. Ends with its input,
-or with its parent, and leaves no process and no file behind. FOLDERS are where the test's own
-modules are.
+or with its parent, and leaves no process behind, nor its work folder. FOLDERS are where the test's
+own modules are.
 """
 
 from __future__ import annotations
@@ -204,25 +204,23 @@ def _told(judgement: Judgement, keep: Path) -> dict[str, object]:
     }
 
 
-async def run(parent: int, answers: IO[bytes]) -> None:
+async def run(parent: int, folder: Path, answers: IO[bytes]) -> None:
     """Serves until the input ends or the parent is another process."""
     loop = asyncio.get_running_loop()
     requests = asyncio.StreamReader(limit=LINE_BYTES_MAX)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
-    with tempfile.TemporaryDirectory(prefix="dtms-lab-", ignore_cleanup_errors=True) as folder:
-        tempfile.tempdir = folder
-        serving = Serving(answers, Path(folder), _environ_of_the_tests())
-        work = [
-            asyncio.ensure_future(serving.serve(requests)),
-            asyncio.ensure_future(_orphaned(parent)),
-        ]
-        loop.add_signal_handler(signal.SIGTERM, work[0].cancel)
-        try:
-            await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in work:
-                task.cancel()
-            await serving.aclose()
+    serving = Serving(answers, folder, _environ_of_the_tests())
+    work = [
+        asyncio.ensure_future(serving.serve(requests)),
+        asyncio.ensure_future(_orphaned(parent)),
+    ]
+    loop.add_signal_handler(signal.SIGTERM, work[0].cancel)
+    try:
+        await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in work:
+            task.cancel()
+        await serving.aclose()
 
 
 async def _orphaned(parent: int) -> None:
@@ -236,11 +234,11 @@ def _environ_of_the_tests() -> dict[str, str]:
     """What programs under test are started in: as pytest was, and with its modules. From now on
     this process and its own workers find the lab's packages first."""
     environ = dict(os.environ)
-    folders = [*sys.argv[2:], *filter(None, [environ.get("PYTHONPATH")])]
+    folders = [*sys.argv[3:], *filter(None, [environ.get("PYTHONPATH")])]
     if folders:
         environ["PYTHONPATH"] = os.pathsep.join(folders)
     os.environ["PYTHONPATH"] = str(PACKAGES)
-    sys.path.extend(sys.argv[2:])
+    sys.path.extend(sys.argv[3:])
     return environ
 
 
@@ -250,8 +248,14 @@ def main() -> None:
     # What a library prints must not get between the answers.
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    with contextlib.suppress(BrokenPipeError):
-        asyncio.run(run(int(sys.argv[1]), answers))
+    parent, folder = int(sys.argv[1]), sys.argv[2]
+    # Whatever else makes files makes them there.
+    tempfile.tempdir = folder
+    try:
+        with contextlib.suppress(BrokenPipeError):
+            asyncio.run(run(parent, Path(folder), answers))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "simulator", "chaos", "scenarios", "loadtests")
+PACKAGES = ("core", "simulator", "chaos", "scenarios", "loadtests", "dtms_lab")
 REFUSED_NAMES = {"utils", "helpers", "manager", "base", "common", "misc"}
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 

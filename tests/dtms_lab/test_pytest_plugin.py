@@ -157,6 +157,25 @@ def test_it(dtms_server, dtms_faults, dtms_history):
     assert "failure_is_honest: 1001 was reported as not registered" in checked.stdout
 
 
+def test_the_page_about_it_is_true(project) -> None:
+    page = (HERE.parents[1] / "docs" / "pytest.md").read_text()
+    example = page.partition("```python\n")[2].partition("```")[0]
+    (project.path / "my_client.py").write_text(
+        "from async_client import right as register_trade_async\n"
+        "from clients import right as register_trade\n"
+    )
+    assert outcomes(project, example) == {
+        "test_an_answer_that_is_lost": "",
+        "test_the_labs_own_scenario": "",
+    }
+    faults = page.partition("## `dtms_faults`")[2].partition("```python\n")[2].partition("```")[0]
+    inflicted = outcomes(
+        project,
+        "def test_it(dtms_faults):\n" + "".join(f"    {line}\n" for line in faults.splitlines()),
+    )
+    assert inflicted == {"test_it": ""}
+
+
 def test_what_can_be_done_to_a_server(project) -> None:
     told = outcomes(
         project,
@@ -229,6 +248,15 @@ def test_the_server_dies_after_a_request(dtms_server, dtms_faults, dtms_history)
             call.reported(right(ticket, TRADE, api_url=dtms_server.url))
     dtms_history.check()
 
+def test_the_lab_dies(dtms_server):
+    stand = dtms_server._stand
+    stand._lab._process.kill()
+    with pytest.raises(LabFailed, match="the lab has ended"):
+        dtms_server.trade(1001)
+
+def test_the_next_test_has_another(dtms_server):
+    assert dtms_server.trade(1001) is None
+
 def test_inside_the_server(dtms_server, dtms_faults):
     with dtms_faults("ServerFault", script={"fault": "store-fails"}):
         with pytest.raises(OSError, match="503"):
@@ -238,7 +266,7 @@ def test_inside_the_server(dtms_server, dtms_faults):
 """,
     )
     assert {name: why for name, why in told.items() if why} == {}
-    assert len(told) == 8
+    assert len(told) == 10
 
 
 def test_misuse_is_refused_in_words(project) -> None:
