@@ -32,8 +32,11 @@ class CheckerVerdict:
 class Registration:
     """A call of the client under test: between `with` and its end the client has the trade."""
 
-    def __init__(self, stand: Stand, ticket: int, trade: Mapping[str, object]) -> None:
+    def __init__(
+        self, stand: Stand, ticket: int, trade: Mapping[str, object], service: str
+    ) -> None:
         self._stand = stand
+        self._service = service
         self._ticket = ticket
         self._trade = trade
         self._call: int | None = None
@@ -53,7 +56,9 @@ class Registration:
         return answer
 
     def __enter__(self) -> Registration:
-        self._call = self._stand.ask("begin", ticket=self._ticket, trade=dict(self._trade))
+        self._call = self._stand.ask(
+            "begin", ticket=self._ticket, trade=dict(self._trade), service=self._service
+        )
         return self
 
     def __exit__(
@@ -95,10 +100,13 @@ class History:
         """The position was executed at the broker: from here on it is money at risk."""
         self._stand.ask("execute", ticket=_ticket(ticket), trade=_trade(trade))
 
-    def register(self, ticket: int, trade: Mapping[str, object]) -> Registration:
+    def register(
+        self, ticket: int, trade: Mapping[str, object], service: str = "client"
+    ) -> Registration:
         """The client gets the trade: `with dtms_history.register(1001, trade) as call:`, and in it
-        `call.reported(answer)`. A trade that was not executed before is executed now."""
-        return Registration(self._stand, _ticket(ticket), _trade(trade))
+        `call.reported(answer)`. A trade that was not executed before is executed now.
+        `service` is who has the client, where there are several: see `dtms_server.url_for`."""
+        return Registration(self._stand, _ticket(ticket), _trade(trade), service)
 
     def close_position(self, ticket: int) -> None:
         """The position was closed: nobody owes it protection any more."""

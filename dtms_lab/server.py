@@ -23,6 +23,12 @@ class Server:
         """What the code under test calls: through the fault proxy."""
         return self._stand.url
 
+    def url_for(self, service: str) -> str:
+        """The same for one of several services, by name: faults can hit its link alone, and what
+        its client says goes to `dtms_history.register(..., service=name)`."""
+        url: str = self._stand.ask("url_for", service=service)
+        return url
+
     @property
     def direct_url(self) -> str:
         """The server itself; no fault of the network is in between, and nobody takes notes."""

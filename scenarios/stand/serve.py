@@ -139,8 +139,11 @@ class Serving:
     async def close_position(self, stand: int, ticket: int) -> None:
         await self._stands[stand].close_position(ticket)
 
-    async def begin(self, stand: int, ticket: int, trade: dict[str, Any]) -> int:
-        return await self._stands[stand].begin(ticket, trade)
+    async def url_for(self, stand: int, service: str) -> str:
+        return await self._stands[stand].url_for(service)
+
+    async def begin(self, stand: int, ticket: int, trade: dict[str, Any], service: str) -> int:
+        return await self._stands[stand].begin(ticket, trade, service)
 
     async def end(self, stand: int, call: int, reported: bool | None, words: str) -> None:
         self._stands[stand].end(call, reported, words)
@@ -179,6 +182,7 @@ _DOING: dict[str, Callable[..., Awaitable[object]]] = {
         Serving.heal,
         Serving.execute,
         Serving.close_position,
+        Serving.url_for,
         Serving.begin,
         Serving.end,
         Serving.allow,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from itertools import count
@@ -32,8 +33,13 @@ from scenarios.worlds.ports import Ports
 from scenarios.worlds.world import EnvironmentFailed
 
 SERVICE = "client"
-LINK = f"{SERVICE}->dtms"
 SERVER = "dtms"
+SERVICE_NAME = re.compile(r"[a-z][a-z0-9_-]{0,30}")
+NO_SERVICES = frozenset(
+    {"auditor", "broker", "dtms", "main-api", "nemesis", "network", "wire", "world"}
+)
+"""Processes that a history tells of, too."""
+SERVICES_MAX = 20
 FAULTS_MAX = 100
 """In force at a time."""
 SETTLE_POLL_S = 0.05
@@ -93,6 +99,7 @@ class Stand:
         self._fault_numbers = count(1)
         self._calls: dict[int, tuple[Invocation, dict[str, object]]] = {}
         self._call_numbers = count(1)
+        self._services = [SERVICE]
         self._tickets: set[int] = set()
         self._executed: set[int] = set()
         self._policy: Policy = CONTRACT_POLICY
@@ -102,7 +109,21 @@ class Stand:
     @property
     def url(self) -> str:
         """What the code under test calls, through the fault proxy."""
-        return self._world.link_url(LINK)
+        return self._world.link_url(f"{SERVICE}->dtms")
+
+    async def url_for(self, service: str) -> str:
+        """What that service calls: a link of its own, laid where there is none yet."""
+        if service not in self._services:
+            if not SERVICE_NAME.fullmatch(service) or service in NO_SERVICES:
+                raise Refused(
+                    f'a service is called like "bot" or "desktop", not {service!r} or any of '
+                    f"{', '.join(sorted(NO_SERVICES))}"
+                )
+            if len(self._services) >= SERVICES_MAX:
+                raise Refused(f"{SERVICES_MAX} services are all that one test may have")
+            await self._world.lay_link(service)
+            self._services.append(service)
+        return self._world.link_url(f"{service}->dtms")
 
     @property
     def direct_url(self) -> str:
@@ -174,7 +195,7 @@ class Stand:
         if for_s is not None:
             _seconds("for_s", for_s)
         fault = named_fault(name, values, self._world.capabilities())
-        _check_aim(fault)
+        self._check_aim(fault)
         if after is not None and (type(after) is not int or after < 1):
             raise Refused(f"requests are counted from 1; there is no after_request={after!r}")
         scheduled = at(0.0, fault) if after is None else after_request(after, fault, for_s=for_s)
@@ -195,6 +216,19 @@ class Stand:
         number = next(self._fault_numbers)
         self._faults[number] = entry
         return number
+
+    def _check_aim(self, fault: Fault) -> None:
+        """Raises `Refused` for a fault that would hit nothing here."""
+        links = [f"{service}->dtms" for service in self._services]
+        link, actor = getattr(fault, "link", links[0]), getattr(fault, "actor", SERVER)
+        if not any(covers(link, there) for there in links):
+            raise Refused(
+                f"there is no link {link!r}; there is {', '.join(links)}; not given it is all"
+            )
+        if actor != SERVER:
+            raise Refused(
+                f"there is no actor {actor!r}; there is {SERVER}, which need not be given"
+            )
 
     async def _inflict_now(self, fault: Fault, nemesis: Nemesis) -> None:
         try:
@@ -230,13 +264,18 @@ class Stand:
         await self._take(ticket)
         self._recorder.note("broker", "position-closed", {"ticket": ticket})
 
-    async def begin(self, ticket: int, trade: Mapping[str, object]) -> int:
-        """The client is given the trade; one that was not executed yet is so now."""
+    async def begin(self, ticket: int, trade: Mapping[str, object], service: str) -> int:
+        """The service's client is given the trade; one that was not executed yet is so now."""
+        if service not in self._services:
+            raise Refused(
+                f"nobody calls the server as {service!r}; give that client "
+                f"dtms_server.url_for({service!r}). There are: {', '.join(self._services)}"
+            )
         if ticket not in self._executed:
             await self.execute(ticket, trade)
         value: dict[str, object] = {"ticket": ticket, "trade": dict(trade), "via": "register"}
         number = next(self._call_numbers)
-        self._calls[number] = self._recorder.invoke(SERVICE, "register", value), value
+        self._calls[number] = self._recorder.invoke(service, "register", value), value
         return number
 
     def end(self, number: int, reported: bool | None, words: str) -> None:
@@ -396,15 +435,6 @@ def _nothing_but_a_link(name: str) -> Scenario:
         services=(SERVICE,),
         demands="helper",
     )
-
-
-def _check_aim(fault: Fault) -> None:
-    """Raises `Refused` for a fault that would hit nothing here."""
-    link, actor = getattr(fault, "link", LINK), getattr(fault, "actor", SERVER)
-    if not covers(link, LINK):
-        raise Refused(f"there is no link {link!r}; there is {LINK}, which need not be given")
-    if actor != SERVER:
-        raise Refused(f"there is no actor {actor!r}; there is {SERVER}, which need not be given")
 
 
 async def _heal_after(nemesis: Nemesis, for_s: float) -> None:

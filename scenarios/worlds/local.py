@@ -132,6 +132,10 @@ class LocalWorld:
             offered[Managers] = ManagersControl(self)
         return offered
 
+    async def lay_link(self, service: str) -> None:
+        """A link of its own to the server for one more service, which somebody else runs."""
+        await self._proxy.link(f"{service}->dtms", "127.0.0.1", self._port("dtms"))
+
     def link_url(self, link: str) -> str:
         """Where the link's clients send their requests, through the fault proxy."""
         return f"http://127.0.0.1:{self._proxy.port(link)}"
@@ -283,7 +287,7 @@ class LocalWorld:
 
     async def _lay_links(self) -> None:
         for service in self._scenario.services:
-            await self._proxy.link(f"{service}->dtms", "127.0.0.1", self._port("dtms"))
+            await self.lay_link(service)
             if "main-api" in self._scenario.needs:
                 link = f"{service}->main-api"
                 await self._proxy.link(link, "127.0.0.1", self._port("main-api"))

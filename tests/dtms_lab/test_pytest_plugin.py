@@ -181,7 +181,7 @@ def test_what_can_be_done_to_a_server(project) -> None:
         project,
         """
 import time
-import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 import pytest
 from clients import right, send
 from dtms_lab.lab_process import LabFailed
@@ -248,6 +248,31 @@ def test_the_server_dies_after_a_request(dtms_server, dtms_faults, dtms_history)
             call.reported(right(ticket, TRADE, api_url=dtms_server.url))
     dtms_history.check()
 
+def test_services_race(dtms_server, dtms_faults, dtms_history):
+    def register(service):
+        with dtms_history.register(1001, TRADE, service=service) as call:
+            call.reported(right(1001, TRADE, timeout=0.3, api_url=dtms_server.url_for(service)))
+    urls = {dtms_server.url_for(service) for service in ("bot", "desktop")}
+    assert len({*urls, dtms_server.url}) == 3
+    dtms_faults("DropAnswer", link="bot->dtms", attempt=0)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(register, ["bot", "desktop", "bot", "desktop"]))
+    verdicts = dtms_history.check()
+    assert verdicts["one_new_answer_per_ticket"].valid
+    with pytest.raises(ValueError, match="nobody calls the server as 'web'; give that client"):
+        dtms_history.register(1001, TRADE, service="web").__enter__()
+    with pytest.raises(ValueError, match='a service is called like "bot" or "desktop", not'):
+        dtms_server.url_for("wire")
+
+def test_one_request_does_not_wait_for_another(dtms_server):
+    dtms_server.pause()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(dtms_server.trade, 1001)
+        while not dtms_server._stand._lab._waiting:
+            time.sleep(0.001)
+        dtms_server.resume()
+        assert asked.result(timeout=2.0) is None
+
 def test_the_lab_dies(dtms_server):
     stand = dtms_server._stand
     stand._lab._process.kill()
@@ -266,7 +291,7 @@ def test_inside_the_server(dtms_server, dtms_faults):
 """,
     )
     assert {name: why for name, why in told.items() if why} == {}
-    assert len(told) == 10
+    assert len(told) == 12
 
 
 def test_misuse_is_refused_in_words(project) -> None:
