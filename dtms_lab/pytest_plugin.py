@@ -151,6 +151,7 @@ def _verdict(item: pytest.Item) -> ScenarioVerdict:
     factory: pytest.TempPathFactory = item.config._tmp_path_factory  # type: ignore[attr-defined]
     verdict = put_through(_lab(item.config), mark, item, factory.mktemp(name))
     item.stash[_verdict_key] = verdict
+    item.user_properties.append(("dtms-lab", verdict.summary))
     return verdict
 
 

@@ -57,6 +57,12 @@ class ScenarioVerdict:
         self.is_judged = True
         return self._why
 
+    @property
+    def summary(self) -> str:
+        """What was played, and what was not, in a line."""
+        played = f"{self._verdict}: {self.episodes} episodes in {self.world}"
+        return "; ".join((played, *self.skipped))
+
     def failure(self) -> str:
         """Why the test fails, in words; empty where it passes."""
         if self.valid:

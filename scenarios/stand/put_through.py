@@ -77,7 +77,7 @@ async def put_through(asked: Asked, folder: Path, environ: Mapping[str, str] | N
         # A program that cannot be simulated is no worse for it: on real processes it can run.
         not_simulated = came.environment
         came = await _played(asked, left, targets, "local", folder / "local", environ)
-    came.skipped = [f"{name}: {why}" for name, why in skipped.items()]
+    came.skipped = [f"{name} is skipped: it {why}" for name, why in skipped.items()]
     if came.world == "local" and asked.world is None:
         came.skipped.append(f"not in the simulation: {not_simulated}")
     return came

@@ -42,6 +42,7 @@ NO_SERVICES = frozenset(
 SERVICES_MAX = 20
 FAULTS_MAX = 100
 """In force at a time."""
+TICKET_MAX = 2**63 - 1
 SETTLE_POLL_S = 0.05
 SETTLE_S_MAX = 300.0
 SECONDS_MAX = 3_600.0
@@ -318,7 +319,9 @@ class Stand:
         await self._settle(settle_s)
         self._recorder.note("world", "phase", {"name": "settled"})
         history = self._recorder.history()
-        asked = self._tickets | {op.ticket for op in history.ops if op.ticket is not None}
+        seen = {op.ticket for op in history.ops if op.ticket is not None}
+        # Of what is no ticket at all there is nothing to be read.
+        asked = {ticket for ticket in self._tickets | seen if 0 < ticket <= TICKET_MAX}
         if why := await read_all(self._world, self._recorder, asked):
             raise EnvironmentFailed(f"what the server holds could not be read: {why}")
         return self._judgement(names)

@@ -248,6 +248,14 @@ def test_the_server_dies_after_a_request(dtms_server, dtms_faults, dtms_history)
             call.reported(right(ticket, TRADE, api_url=dtms_server.url))
     dtms_history.check()
 
+def test_what_is_no_ticket_is_not_read_back(dtms_server, dtms_history):
+    with pytest.raises(OSError, match="422"):
+        send(-5, TRADE, 5.0, dtms_server.url)
+    dtms_history.allow(unknown=True)
+    began_s = time.monotonic()
+    dtms_history.check()
+    assert time.monotonic() - began_s < 3.0
+
 def test_services_race(dtms_server, dtms_faults, dtms_history):
     def register(service):
         with dtms_history.register(1001, TRADE, service=service) as call:
@@ -291,7 +299,7 @@ def test_inside_the_server(dtms_server, dtms_faults):
 """,
     )
     assert {name: why for name, why in told.items() if why} == {}
-    assert len(told) == 12
+    assert len(told) == 13
 
 
 def test_misuse_is_refused_in_words(project) -> None:
@@ -504,7 +512,7 @@ def test_scenarios_judge_a_client(project) -> None:
         """
 import pytest
 
-@pytest.mark.scenario("answer-lost-once", client="async_client.py:right", seeds=2)
+@pytest.mark.scenario("answer-lost-once", "kill-client", client="async_client.py:right", seeds=2)
 def test_right(): ...
 
 @pytest.mark.scenario("answer-lost-once", client="../async_client.py:lost_is_failed", seeds=[5])
@@ -525,6 +533,8 @@ def test_never_looked_at(dtms_verdict): ...
     assert (told["test_right"], told["test_judged_by_the_test"]) == ("", "")
     assert "INVALID failure_is_honest: " in told["test_wrong"]
     assert "failure_is_honest" in told["test_never_looked_at"]
+    junit = (project.path / "junit.xml").read_text()
+    assert "valid: 2 episodes in sim; kill-client is skipped: it demands a durable" in junit
     case = told["test_wrong"].rpartition("dtms-lab replay ")[2].split()[0]
     replayed = subprocess.run(
         [sys.executable, "-P", "-m", "scenarios", "replay", case], capture_output=True, text=True
