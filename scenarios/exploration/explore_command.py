@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from scenarios.exploration.interruption import interruptible
 from scenarios.exploration.search import Find, Limits, Tally, explore
 from scenarios.exploration.seedling import Seedling
 from scenarios.exploration.workers import cluster, processes
+from scenarios.import_path import lab_environ
 from scenarios.output import ExitStatus, replace_file
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import TargetRefused
@@ -267,6 +269,7 @@ def confirm(path: Path) -> str:
         ended = subprocess.run(
             [sys.executable, "-m", "scenarios", "replay", str(path)],
             capture_output=True,
+            env=lab_environ(os.environ),
             text=True,
             timeout=CONFIRM_S_MAX,
             check=False,

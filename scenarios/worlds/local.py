@@ -29,8 +29,9 @@ from chaos.capabilities import (
 from chaos.proxy import FaultProxy
 from chaos.undo import once
 from scenarios.history import Recorder
+from scenarios.import_path import lab_environ, target_environ
 from scenarios.scenario import Scenario
-from scenarios.targets import shim
+from scenarios.targets import asgi_server, shim
 from scenarios.targets.spec import (
     ClientTarget,
     CommandClient,
@@ -153,7 +154,7 @@ class LocalWorld:
             self._argv(actor),
             log=self._folder / f"{actor}.log",
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
         )
         self._processes[actor] = process
@@ -217,7 +218,7 @@ class LocalWorld:
             self._argv(actor),
             log=self._folder / f"{second}.log",
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
         )
         self._processes[second] = process
@@ -325,9 +326,15 @@ class LocalWorld:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
-    def _environ(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DTMS_")}
+    def _environ(self, actor: str) -> dict[str, str]:
+        given = (target_environ if self._is_foreign(actor) else lab_environ)(os.environ)
+        kept = {name: value for name, value in given.items() if not name.startswith("DTMS_")}
         return {**kept, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+
+    def _is_foreign(self, actor: str) -> bool:
+        if actor in self._scenario.services:
+            return not isinstance(self._client, ReferenceClient)
+        return actor == "dtms" and not isinstance(self._server, SimulatedServer)
 
     def _argv(self, actor: str) -> tuple[str, ...]:
         match actor:
@@ -357,7 +364,7 @@ class LocalWorld:
                 return self._simulated_argv(port, data, broker)
             case FactoryServer(location=location):
                 given = (location, port, data, *((broker,) if broker else ()))
-                return self._python_module("scenarios.targets.asgi_server", *given)
+                return (sys.executable, str(Path(asgi_server.__file__).resolve()), *given)
             case CommandServer(argv=argv):
                 names = {"{port}": port, "{data_dir}": data, "{broker_url}": broker}
                 return tuple(_fill(word, names) for word in argv)

@@ -84,6 +84,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
+        self._readable: tuple[str, ...] = ()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -106,6 +107,12 @@ class Guard:
     def allow(self, actor: str, folder: Path) -> None:
         """The processes of the actor may read and write below `folder`."""
         self._folders[actor] = f"{folder.resolve()}{os.sep}"
+
+    def allow_reading(self, folder: Path) -> None:
+        """Every process may read below `folder`."""
+        below = f"{folder.absolute()}{os.sep}"
+        if below not in self._readable:
+            self._readable += (below,)
 
     def is_own(self, process: Process, path: str) -> bool:
         """Whether it is in a folder that the process may write to."""
@@ -155,7 +162,8 @@ def _judge_open(guard: Guard, process: Process, _event: str, args: tuple[Any, ..
         return
     if flags & WRITES:
         refuse(f"a file of the machine (open for writing: {name})")
-    if not name.startswith((*READABLE, sys.prefix, sys.base_prefix, *_sources())):
+    allowed = (*READABLE, sys.prefix, sys.base_prefix, *guard._readable, *_sources())
+    if not name.startswith(allowed):
         refuse(f"a file of the machine (open: {name})")
 
 

@@ -114,7 +114,7 @@ def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played
         finally:
             await world.aclose()
 
-    with world.guard.watching():
+    with world.guard.watching(), world.modules.importable():
         try:
             loop.run(episode())
             # Before the loop is closed: what ends there is no part of the episode.

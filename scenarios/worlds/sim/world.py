@@ -157,7 +157,7 @@ class SimWorld:
         self.clock = SimClock(loop)
         self.crossings = Crossings(self.now_us)
         self.guard = Guard()
-        self._modules = FreshModules()
+        self.modules = FreshModules(self.guard)
         self._folder: Path | None = None
         self.runs: dict[str, Run] = {}
         self.disks: dict[str, Disk] = {}
@@ -350,7 +350,6 @@ class SimWorld:
         for run in self.runs.values():
             run.process.die()
         await self.wires.aclose()
-        self._modules.close()
         if self._folder is not None:
             shutil.rmtree(self._folder)
 
@@ -453,7 +452,7 @@ class SimWorld:
 
     async def _foreign_service(self, run: Run, client: FunctionClient) -> None:
         try:
-            function = self._modules.load(client.location, _name(run.process))
+            function = self.modules.load(client.location, run.process.name)
             run.service = FunctionService(
                 function,
                 self.wires.url(run.actor, "dtms"),
@@ -468,7 +467,7 @@ class SimWorld:
         self.guard.allow(run.actor, folder)
         with_broker = "broker" in self.scenario.needs
         try:
-            factory = self._modules.load(server.location, _name(run.process))
+            factory = self.modules.load(server.location, run.process.name)
             app = application(
                 factory, folder, self.wires.url("dtms", "broker") if with_broker else ""
             )
@@ -534,10 +533,6 @@ class DurableOwners:
 
     async def take(self, trade: Taken) -> None:
         self.tickets.add(trade.ticket)
-
-
-def _name(process: Process) -> str:
-    return f"{process.name} {process.epoch}"
 
 
 def _alive() -> bool:
