@@ -35,6 +35,8 @@ def main() -> int:
         hint = "; is it the application, not its factory?" if is_application(factory) else ""
         return int(refuse(why + hint))
     app = factory(*given)
+    if inspect.iscoroutine(app):
+        app.close()
     if not is_application(app):
         return int(refuse(f"returns no ASGI application but a {type(app).__name__}"))
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)

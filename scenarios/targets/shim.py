@@ -139,7 +139,10 @@ def why_not_called(function: Any, given: Sequence[object], named: Mapping[str, o
 
 def not_imported(error: BaseException) -> str:
     """Told with its traceback on standard error."""
-    traceback.print_exc()
+    told = error.__traceback__
+    while told is not None and told.tb_frame.f_code.co_filename.startswith((__file__, "<frozen")):
+        told = told.tb_next
+    traceback.print_exception(type(error), error, told)
     return f"cannot be imported: {type(error).__name__}: {error}"
 
 

@@ -28,6 +28,7 @@ from chaos.capabilities import (
 )
 from chaos.proxy import FaultProxy
 from chaos.undo import once
+from scenarios.episode import WORDS_MAX
 from scenarios.history import Recorder
 from scenarios.import_path import lab_environ, target_environ
 from scenarios.scenario import Scenario
@@ -135,6 +136,33 @@ class LocalWorld:
         process = self._processes.get(actor)
         return process is not None and process.running
 
+    def ended_by_itself(self, actor: str) -> bool:
+        process = self._processes.get(actor)
+        return process is not None and not process.running and not process.ended_by_lab
+
+    def exit_status(self, actor: str) -> int | None:
+        """None for one that runs or was never started."""
+        process = self._processes.get(actor)
+        return process.exit_status if process is not None else None
+
+    async def ends(self, actor: str, within_s: float) -> bool:
+        """Waits for it to end by itself; whether it did."""
+        return await self._processes[actor].ends(within_s)
+
+    def log(self, actor: str) -> Path:
+        """Where its standard error is, if it was started."""
+        return self._folder / f"{actor}.log"
+
+    def rubbish(self, actor: str) -> str:
+        """The first line that it printed and that answers nothing; empty where there is none."""
+        process = self._processes.get(actor)
+        return process.rubbish_words if process is not None else ""
+
+    def last_words(self, actor: str) -> str:
+        """The end of what it wrote to standard error."""
+        process = self._processes.get(actor)
+        return process.last_words() if process is not None else ""
+
     async def start(self, actor: str) -> None:
         """Whoever asks meanwhile waits for the same start; who is cancelled does not end it, or
         there would be a process that nobody knows."""
@@ -152,10 +180,11 @@ class LocalWorld:
         process = ActorProcess(
             actor,
             self._argv(actor),
-            log=self._folder / f"{actor}.log",
+            log=self.log(actor),
             cwd=Path.cwd(),
             environ=self._environ(actor),
             on_exit=self._note_exit,
+            on_rubbish=self._note_rubbish,
         )
         self._processes[actor] = process
         await process.start()
@@ -216,7 +245,7 @@ class LocalWorld:
         process = ActorProcess(
             second,
             self._argv(actor),
-            log=self._folder / f"{second}.log",
+            log=self.log(second),
             cwd=Path.cwd(),
             environ=self._environ(actor),
             on_exit=self._note_exit,
@@ -319,7 +348,14 @@ class LocalWorld:
         value: dict[str, object] = {"actor": process.actor, "exit_status": process.exit_status}
         if process.rubbish:
             value["rubbish_lines"] = process.rubbish
+        if self._is_foreign(process.actor) and not process.ended_by_lab:
+            value["words"] = process.last_words().rpartition("\n")[2][-WORDS_MAX:]
         self._recorder.note("world", "exited", value)
+
+    def _note_rubbish(self, process: ActorProcess) -> None:
+        if not self._closing:
+            value = {"actor": process.actor, "words": process.rubbish_words}
+            self._recorder.note("world", "rubbish", value)
 
     def _watch(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

@@ -13,6 +13,7 @@ interpreter's folders, which importing needs.
 from __future__ import annotations
 
 import _thread
+import asyncio
 import os
 import sys
 import threading
@@ -65,7 +66,7 @@ CHANGES = (
 )
 """Events that name what is changed first."""
 
-_real_sleep = time.sleep
+_real_sleep, _real_exit = time.sleep, os._exit
 _STARTS: tuple[tuple[ModuleType, str, Callable[..., Any]], ...] = tuple(
     (module, name, getattr(module, name))
     for module, name in (
@@ -93,13 +94,13 @@ class Guard:
         _hook_in()
         before = _watching
         _watching = self
-        time.sleep = _sleep
+        time.sleep, os._exit = _sleep, _exit
         for module, name, real in _STARTS:
             setattr(module, name, partial(_start, real))
         try:
             yield
         finally:
-            time.sleep = _real_sleep
+            time.sleep, os._exit = _real_sleep, _real_exit
             for module, name, real in _STARTS:
                 setattr(module, name, real)
             _watching = before
@@ -210,6 +211,19 @@ def _sleep(seconds: float | SupportsIndex) -> None:
     if current_process() is not None:
         refuse(f"a blocking sleep (time.sleep of {seconds} s)")
     _real_sleep(seconds)
+
+
+def _exit(status: int) -> NoReturn:
+    """Ends no more than the simulated process, and that at once, whatever its code would catch."""
+    process = current_process()
+    if process is None:
+        _real_exit(status)
+    ended = SystemExit(status)
+    on_exit = getattr(asyncio._get_running_loop(), "on_exit", None)
+    if on_exit is not None:
+        on_exit(process, ended)
+    process.stop_if_dead()
+    raise ended
 
 
 def _start(real: Callable[..., Any], *args: Any, **named: Any) -> Any:

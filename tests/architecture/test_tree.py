@@ -16,7 +16,8 @@ SOURCES = [
 @pytest.mark.parametrize(
     "name",
     [*PACKAGES, "dtms_lab", "tests", "pyproject.toml", "README.md",
-     "ARCHITECTURE.md", "CHANGELOG.md", "Makefile", ".ci/run", ".github/workflows", "requirements.lock"],
+     "ARCHITECTURE.md", "CHANGELOG.md", "Makefile", ".ci/run", ".github/workflows",
+     "requirements.lock"],
 )  # fmt: skip
 def test_the_top_level_is_complete(name) -> None:
     assert (ROOT / name).exists()
