@@ -1,1 +1,1 @@
-"""What of the lab other projects import: the pytest plugin. It needs nothing but pytest."""
+"""What a user meets of the lab, by a name no project has: the command and the pytest plugin."""

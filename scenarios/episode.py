@@ -20,7 +20,12 @@ from scenarios.audit import READ_ATTEMPTS, READ_PAUSE_S, read, read_all
 from scenarios.bad_input import BAD_BODIES, BAD_TICKET
 from scenarios.history import Recorder
 from scenarios.scenario import Bounds, Policy, Scenario, StartUp
-from scenarios.targets.spec import ClientTarget, ServerTarget
+from scenarios.targets.spec import (
+    ClientTarget,
+    ReferenceClient,
+    ServerTarget,
+    SimulatedServer,
+)
 from scenarios.workload import (
     BadInput,
     Close,
@@ -47,6 +52,8 @@ OWNERS_CYCLES = 3
 """How many cycles of its monitor DTMS may take, after settling, to give up what another owns."""
 AUDIT_S_MAX = 10.0
 HEALTH_POLL_S = 0.15
+WORDS_MAX = 300
+"""How much of what an actor said last the history keeps, in characters."""
 SERVICE_WAIT_S = 0.05
 
 CONTRACT_POLICY = Policy(
@@ -63,6 +70,8 @@ CONTRACT_BOUNDS = Bounds(unprotected_s=30.0, blocked_s=180.0)
 
 NEED_AUDIT = frozenset({"nothing_leaks", "failures_are_logged_and_alerted", "breaker_is_silent"})
 """Checkers of what only the reference client owes or can be asked about."""
+OF_FOREIGN = "targets_keep_running"
+"""The checker of targets that are not of this repository, in every scenario."""
 
 
 class Episode:
@@ -94,6 +103,7 @@ class Episode:
         self._faults = scenario.faults(random)
         self._ids = itertools.count(1)
         self._tickets: set[int] = set()
+        self._deaf: set[str] = set()
 
     @property
     def actors(self) -> tuple[str, ...]:
@@ -197,22 +207,41 @@ class Episode:
         for actor in self.actors:
             await self._world.start(actor)
         for actor in self.actors:
-            for _attempt in range(HEAL_STARTS_MAX - 1):
-                try:
-                    await self._require_ready(actor)
-                except EnvironmentFailed:
-                    # What it suffered before may end it a moment after it was found running.
-                    if self._world.running(actor):
-                        raise
-                    await self._world.start(actor)
-                else:
-                    break
-            else:
+            try:
+                await self._bring_back(actor)
+            except EnvironmentFailed as failure:
+                if not self._is_foreign(actor):
+                    raise
+                words = " ".join(str(failure).split())
+                value = {"actor": actor, "words": words[-WORDS_MAX:]}
+                self._recorder.note("world", "not-ready", value)
+
+    async def _bring_back(self, actor: str) -> None:
+        for _attempt in range(HEAL_STARTS_MAX - 1):
+            try:
                 await self._require_ready(actor)
+            except EnvironmentFailed:
+                # What it suffered before may end it a moment after it was found running.
+                if self._world.running(actor):
+                    raise
+                await self._world.start(actor)
+            else:
+                break
+        else:
+            await self._require_ready(actor)
+
+    def _is_foreign(self, actor: str) -> bool:
+        """Whether it is under test, and not of this repository."""
+        if actor in self._scenario.services:
+            return not isinstance(self._client, ReferenceClient)
+        return actor == "dtms" and not isinstance(self._server, SimulatedServer)
 
     async def _run_lane(self, lane: Lane) -> None:
         await asyncio.sleep(lane.at_s)
         for operation in lane.operations:
+            # Who did not answer once is asked no more: each wait is as long as a call may take.
+            if lane.service in self._deaf:
+                return
             await self._perform(lane.service, operation)
 
     async def _perform(self, service: str, operation: Operation) -> None:
@@ -271,6 +300,8 @@ class Episode:
         raise EnvironmentFailed(f"{actor} was not started within {START_S_MAX:.0f} s")
 
     async def _register(self, service: str, operation: Register) -> None:
+        if self._is_foreign(service) and self._world.ended_by_itself(service):
+            await self._world.start(service)  # as whatever supervises services would
         await self._until_running(service)
         ticket = operation.position.ticket
         self._tickets.add(ticket)
@@ -291,6 +322,7 @@ class Episode:
         except ActorGone as gone:
             call.info(value, f"process died: {gone}")
         except TimeoutError:
+            self._deaf.add(service)
             call.info(value, f"no answer in {waits_s:.0f} s")
         except asyncio.CancelledError:
             call.info(value, "the episode ended")
@@ -429,7 +461,7 @@ class Episode:
                 "client": self._client.name,
                 "server": self._server.name,
                 "level": self._client.level,
-                "checkers": list(checkers_for(scenario, self._client)),
+                "checkers": list(checkers_for(scenario, self._client, self._server)),
                 "policy": plain(self._policy),
                 "bounds": plain(self._bounds),
             },
@@ -439,11 +471,16 @@ class Episode:
         self._recorder.note("nemesis", f, dict(value))
 
 
-def checkers_for(scenario: Scenario, client: ClientTarget) -> tuple[str, ...]:
-    """The checkers that may judge `client` in `scenario`."""
-    if client.level == "durable":
-        return scenario.checkers
-    return tuple(name for name in scenario.checkers if name not in NEED_AUDIT)
+def checkers_for(
+    scenario: Scenario, client: ClientTarget, server: ServerTarget | None = None
+) -> tuple[str, ...]:
+    """The checkers that may judge these targets in `scenario`; no server is the simulated one."""
+    names = scenario.checkers
+    if client.level != "durable":
+        names = tuple(name for name in names if name not in NEED_AUDIT)
+    if not isinstance(client, ReferenceClient) or not isinstance(server, SimulatedServer | None):
+        names = (*names, OF_FOREIGN)
+    return names
 
 
 def plain(settings: Policy | Bounds) -> dict[str, object]:

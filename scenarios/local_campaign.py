@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -34,8 +34,6 @@ class LocalCampaign:
     targets: Targets
     jobs: int
     folder: Path
-    environ: Mapping[str, str] | None = None
-    """What actors are started in; None is what this process is in."""
 
     async def run(
         self, on_start: Callable[[Trial], None], on_outcome: Callable[[Outcome], None]
@@ -89,14 +87,14 @@ class LocalCampaign:
                 ports=ports,
                 recorder=recorder,
                 python=targets.python,
-                environ=self.environ,
             ) as world:
                 await Episode(
                     trial.scenario, trial.seed, world, recorder, targets.client, targets.server
                 ).run()
 
     def _judge(self, scenario: Scenario, path: Path) -> dict[str, Verdict]:
-        return judge(History.read(path), checkers_for(scenario, self.targets.client))
+        names = checkers_for(scenario, self.targets.client, self.targets.server)
+        return judge(History.read(path), names)
 
     def _keep_logs(self, work: Path, name: str) -> None:
         """What the actors wrote to standard error, for whoever looks into a failure."""

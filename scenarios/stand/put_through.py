@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,9 +57,8 @@ class Came:
     environment: str = ""
 
 
-async def put_through(asked: Asked, folder: Path, environ: Mapping[str, str] | None = None) -> Came:
-    """Plays and judges every trial; cases and histories are left in `folder`. Programs under test
-    are started in `environ`.
+async def put_through(asked: Asked, folder: Path) -> Came:
+    """Plays and judges every trial; cases and histories are left in `folder`.
 
     Raises `KeyError`, `TargetRefused` and `ValueError` with a sentence for what makes no sense."""
     targets = Targets(client_target(asked.client), server_target(asked.server), sys.executable)
@@ -72,11 +71,11 @@ async def put_through(asked: Asked, folder: Path, environ: Mapping[str, str] | N
         raise ValueError(f"{', '.join(skipped)}: {why}. These can judge it: {fit}")
     not_simulated = why_not_simulated(targets.client, targets.server, None)
     world = _world(asked.world, not_simulated)
-    came = await _played(asked, left, targets, world, folder / world, environ)
+    came = await _played(asked, left, targets, world, folder / world)
     if came.environment and asked.world is None and world == "sim":
         # A program that cannot be simulated is no worse for it: on real processes it can run.
         not_simulated = came.environment
-        came = await _played(asked, left, targets, "local", folder / "local", environ)
+        came = await _played(asked, left, targets, "local", folder / "local")
     came.skipped = [f"{name} is skipped: it {why}" for name, why in skipped.items()]
     if came.world == "local" and asked.world is None:
         came.skipped.append(f"not in the simulation: {not_simulated}")
@@ -100,7 +99,6 @@ async def _played(
     targets: Targets,
     world: WorldName,
     folder: Path,
-    environ: Mapping[str, str] | None,
 ) -> Came:
     seeds = asked.seeds or tuple(range(SIM_SEEDS if world == "sim" else LOCAL_SEEDS))
     if len(seeds) > SEEDS_MAX:
@@ -139,7 +137,7 @@ async def _played(
         came.told.append(f"{trial.told}\n{small.told}\nreplay: dtms-lab replay {path}")
 
     if world == "local":
-        local = LocalCampaign(trials, targets, LOCAL_JOBS, folder, environ)
+        local = LocalCampaign(trials, targets, LOCAL_JOBS, folder)
         await local.run(lambda _trial: None, on_outcome)
     else:
         try:

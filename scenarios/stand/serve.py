@@ -18,7 +18,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -29,12 +29,12 @@ import msgspec
 
 from scenarios.explain import explain, tell
 from scenarios.history import History
+from scenarios.import_path import lab_environ, target_environ
 from scenarios.output import word
 from scenarios.stand.named_fault import FaultUnknown
 from scenarios.stand.put_through import Asked, put_through
 from scenarios.stand.stand import Judgement, Refused, Stand
 from scenarios.targets.spec import TargetRefused, server_target
-from scenarios.worlds.own_program import PACKAGES
 from scenarios.worlds.ports import Ports
 from scenarios.worlds.world import EnvironmentFailed
 
@@ -49,10 +49,9 @@ TOLD_MAX = 40
 class Serving:
     """Every stand that is open, and the work that is under way."""
 
-    def __init__(self, answers: IO[bytes], folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, answers: IO[bytes], folder: Path) -> None:
         self._answers = answers
         self._folder = folder
-        self._environ = environ
         self._ports = Ports(Random())
         self._stands: dict[int, Stand] = {}
         self._running: dict[object, asyncio.Task[None]] = {}
@@ -102,7 +101,6 @@ class Serving:
             server_target(server),
             folder=self._folder / f"stand-{stand}",
             ports=self._ports,
-            environ=self._environ,
         )
         self._stands[stand] = opened
         try:
@@ -166,7 +164,7 @@ class Serving:
         seeds = None if seeds is None else tuple(seeds)
         try:
             told = Asked(names, seeds=seeds, **asked)
-            return asdict(await put_through(told, Path(folder), self._environ))
+            return asdict(await put_through(told, Path(folder)))
         except (KeyError, ValueError) as error:
             raise Refused(str(error.args[0])) from error
 
@@ -213,7 +211,7 @@ async def run(parent: int, folder: Path, answers: IO[bytes]) -> None:
     loop = asyncio.get_running_loop()
     requests = asyncio.StreamReader(limit=LINE_BYTES_MAX)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(requests), sys.stdin)
-    serving = Serving(answers, folder, _environ_of_the_tests())
+    serving = Serving(answers, folder)
     work = [
         asyncio.ensure_future(serving.serve(requests)),
         asyncio.ensure_future(_orphaned(parent)),
@@ -234,16 +232,13 @@ async def _orphaned(parent: int) -> None:
             return
 
 
-def _environ_of_the_tests() -> dict[str, str]:
-    """What programs under test are started in: as pytest was, and with its modules. From now on
-    this process and its own workers find the lab's packages first."""
-    environ = dict(os.environ)
-    folders = [*sys.argv[3:], *filter(None, [environ.get("PYTHONPATH")])]
-    if folders:
-        environ["PYTHONPATH"] = os.pathsep.join(folders)
-    os.environ["PYTHONPATH"] = str(PACKAGES)
-    sys.path.extend(sys.argv[3:])
-    return environ
+def _look_where_the_tests_do(folders: Sequence[str]) -> None:
+    """Programs under test find the test's own modules; the lab and its workers find the lab's."""
+    given = target_environ(os.environ)
+    path = [*folders, *filter(None, [given.get("PYTHONPATH")])]
+    if path:
+        given["PYTHONPATH"] = os.pathsep.join(path)
+    os.environ.update(lab_environ(given))
 
 
 def main() -> None:
@@ -253,6 +248,7 @@ def main() -> None:
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     parent, folder = int(sys.argv[1]), sys.argv[2]
+    _look_where_the_tests_do(sys.argv[3:])
     # Whatever else makes files makes them there.
     tempfile.tempdir = folder
     try:

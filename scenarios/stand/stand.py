@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -79,7 +78,6 @@ class Stand:
         *,
         folder: Path,
         ports: Ports,
-        environ: Mapping[str, str] | None = None,
         seed: int = 0,
     ) -> None:
         self._name = name
@@ -94,7 +92,6 @@ class Stand:
             folder=folder,
             ports=ports,
             recorder=self._recorder,
-            environ=os.environ if environ is None else environ,
         )
         self._faults: dict[int, _InForce] = {}
         self._fault_numbers = count(1)

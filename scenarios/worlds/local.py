@@ -28,9 +28,11 @@ from chaos.capabilities import (
 )
 from chaos.proxy import FaultProxy
 from chaos.undo import once
+from scenarios.episode import WORDS_MAX
 from scenarios.history import Recorder
+from scenarios.import_path import lab_environ, target_environ
 from scenarios.scenario import Scenario
-from scenarios.targets import shim
+from scenarios.targets import asgi_server, shim
 from scenarios.targets.spec import (
     ClientTarget,
     CommandClient,
@@ -49,7 +51,6 @@ from scenarios.worlds.local_capabilities import (
     LocalProcesses,
     LocalServer,
 )
-from scenarios.worlds.own_program import own_program
 from scenarios.worlds.ports import Ports
 from scenarios.worlds.process import ActorProcess
 from scenarios.worlds.wire import WireTap
@@ -77,9 +78,7 @@ class LocalWorld:
         ports: Ports,
         recorder: Recorder,
         python: str = sys.executable,
-        environ: Mapping[str, str] | None = None,
     ) -> None:
-        """`environ` is what actors are started in, this process's own unless given."""
         self._scenario = scenario
         self._client = client
         self._server = server
@@ -87,7 +86,6 @@ class LocalWorld:
         self._ports = ports
         self._recorder = recorder
         self._python = python
-        self._given_environ = os.environ if environ is None else environ
         self._token = secrets.token_hex(16)
         self._began_ns = time.monotonic_ns()
         self._processes: dict[str, ActorProcess] = {}
@@ -150,6 +148,33 @@ class LocalWorld:
         process = self._processes.get(actor)
         return process is not None and process.running
 
+    def ended_by_itself(self, actor: str) -> bool:
+        process = self._processes.get(actor)
+        return process is not None and not process.running and not process.ended_by_lab
+
+    def exit_status(self, actor: str) -> int | None:
+        """None for one that runs or was never started."""
+        process = self._processes.get(actor)
+        return process.exit_status if process is not None else None
+
+    async def ends(self, actor: str, within_s: float) -> bool:
+        """Waits for it to end by itself; whether it did."""
+        return await self._processes[actor].ends(within_s)
+
+    def log(self, actor: str) -> Path:
+        """Where its standard error is, if it was started."""
+        return self._folder / f"{actor}.log"
+
+    def rubbish(self, actor: str) -> str:
+        """The first line that it printed and that answers nothing; empty where there is none."""
+        process = self._processes.get(actor)
+        return process.rubbish_words if process is not None else ""
+
+    def last_words(self, actor: str) -> str:
+        """The end of what it wrote to standard error."""
+        process = self._processes.get(actor)
+        return process.last_words() if process is not None else ""
+
     async def start(self, actor: str) -> None:
         """Whoever asks meanwhile waits for the same start; who is cancelled does not end it, or
         there would be a process that nobody knows."""
@@ -167,10 +192,11 @@ class LocalWorld:
         process = ActorProcess(
             actor,
             self._argv(actor),
-            log=self._folder / f"{actor}.log",
+            log=self.log(actor),
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
+            on_rubbish=self._note_rubbish,
         )
         self._processes[actor] = process
         await process.start()
@@ -231,9 +257,9 @@ class LocalWorld:
         process = ActorProcess(
             second,
             self._argv(actor),
-            log=self._folder / f"{second}.log",
+            log=self.log(second),
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
         )
         self._processes[second] = process
@@ -331,27 +357,36 @@ class LocalWorld:
         value: dict[str, object] = {"actor": process.actor, "exit_status": process.exit_status}
         if process.rubbish:
             value["rubbish_lines"] = process.rubbish
+        if self._is_foreign(process.actor) and not process.ended_by_lab:
+            value["words"] = process.last_words().rpartition("\n")[2][-WORDS_MAX:]
         self._recorder.note("world", "exited", value)
+
+    def _note_rubbish(self, process: ActorProcess) -> None:
+        if not self._closing:
+            value = {"actor": process.actor, "words": process.rubbish_words}
+            self._recorder.note("world", "rubbish", value)
 
     def _watch(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
-    def _environ(self) -> dict[str, str]:
-        kept = {
-            name: value
-            for name, value in self._given_environ.items()
-            if not name.startswith("DTMS_")
-        }
+    def _environ(self, actor: str) -> dict[str, str]:
+        given = (target_environ if self._is_foreign(actor) else lab_environ)(os.environ)
+        kept = {name: value for name, value in given.items() if not name.startswith("DTMS_")}
         return {**kept, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+
+    def _is_foreign(self, actor: str) -> bool:
+        if actor in self._scenario.services:
+            return not isinstance(self._client, ReferenceClient)
+        return actor == "dtms" and not isinstance(self._server, SimulatedServer)
 
     def _argv(self, actor: str) -> tuple[str, ...]:
         match actor:
             case "broker":
-                return own_program("simulator.broker", "--port", str(self._port(actor)))
+                return self._python_module("simulator.broker", "--port", str(self._port(actor)))
             case "main-api":
-                return own_program(
+                return self._python_module(
                     "simulator.main_api",
                     *("--port", str(self._port(actor))),
                     *("--dtms-url", f"http://127.0.0.1:{self._port('dtms')}"),
@@ -362,6 +397,9 @@ class LocalWorld:
             case _:
                 return self._client_argv(actor)
 
+    def _python_module(self, module: str, *arguments: str) -> tuple[str, ...]:
+        return (sys.executable, "-m", module, *arguments)
+
     def _server_argv(self) -> tuple[str, ...]:
         port, data = str(self._port("dtms")), str(self.data_folder("dtms"))
         with_broker = "broker" in self._scenario.needs
@@ -371,7 +409,7 @@ class LocalWorld:
                 return self._simulated_argv(port, data, broker)
             case FactoryServer(location=location):
                 given = (location, port, data, *((broker,) if broker else ()))
-                return own_program("scenarios.targets.asgi_server", *given)
+                return (sys.executable, str(Path(asgi_server.__file__).resolve()), *given)
             case CommandServer(argv=argv):
                 names = {"{port}": port, "{data_dir}": data, "{broker_url}": broker}
                 return tuple(_fill(word, names) for word in argv)
@@ -391,7 +429,7 @@ class LocalWorld:
         if self._next_faults:
             argv += ["--lab-faults", json.dumps([dict(fault) for fault in self._next_faults])]
             self._next_faults.clear()
-        return own_program("simulator", *argv)
+        return self._python_module("simulator", *argv)
 
     def _client_argv(self, service: str) -> tuple[str, ...]:
         match self._client:
@@ -410,7 +448,7 @@ class LocalWorld:
             argv += ["--main-api-url", self.link_url(f"{service}->main-api")]
         if "broker" in self._scenario.needs:
             argv += ["--broker-url", f"http://127.0.0.1:{self._port('broker')}"]
-        return own_program("scenarios.targets.reference_service", *argv)
+        return self._python_module("scenarios.targets.reference_service", *argv)
 
 
 def _fill(word: str, names: Mapping[str, str]) -> str:
