@@ -65,6 +65,8 @@ class LabProcess:
         self._rest = b""
         self._lock = threading.Condition()
         self._reading = False
+        self._gone = False
+        """Whether it was seen to have closed its streams; it may take a moment to end."""
 
     def ask(self, do: str, timeout_s: float = ANSWER_S_MAX, **values: object) -> Any:
         """What came of one request. Raises `LabRefused` and `LabFailed`."""
@@ -96,7 +98,7 @@ class LabProcess:
     @property
     def ended(self) -> bool:
         """Whether it was started and has died."""
-        return self._process is not None and self._process.poll() is not None
+        return self._process is not None and (self._gone or self._process.poll() is not None)
 
     def close(self) -> None:
         """Ends the process and waits for it; nothing happens where there is none."""
@@ -140,6 +142,7 @@ class LabProcess:
             process.stdin.write(line)
             process.stdin.flush()
         except OSError as error:
+            self._gone = True
             raise LabFailed(f"the lab has ended. {self._last_words()}") from error
 
     def _answer(
@@ -169,6 +172,7 @@ class LabProcess:
 
     def _take(self, chunk: bytes) -> None:
         if not chunk:
+            self._gone = True
             raise LabFailed(f"the lab has ended. {self._last_words()}")
         with self._lock:
             *lines, self._rest = (self._rest + chunk).split(b"\n")
