@@ -236,12 +236,12 @@ async def _orphaned(parent: int) -> None:
 
 def _environ_of_the_tests() -> dict[str, str]:
     """What programs under test are started in: as pytest was, and with its modules. From now on
-    this process and its own workers find the lab's packages first."""
+    this process's own workers find the lab's packages first, and make their files where it does."""
     environ = dict(os.environ)
     folders = [*sys.argv[3:], *filter(None, [environ.get("PYTHONPATH")])]
     if folders:
         environ["PYTHONPATH"] = os.pathsep.join(folders)
-    os.environ["PYTHONPATH"] = str(PACKAGES)
+    os.environ.update(PYTHONPATH=str(PACKAGES), TMPDIR=tempfile.gettempdir())
     sys.path.extend(sys.argv[3:])
     return environ
 
