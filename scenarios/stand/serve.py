@@ -250,7 +250,7 @@ def main() -> None:
     parent, folder = int(sys.argv[1]), sys.argv[2]
     _look_where_the_tests_do(sys.argv[3:])
     # Whatever else makes files makes them there.
-    tempfile.tempdir = folder
+    tempfile.tempdir = os.environ["TMPDIR"] = folder
     try:
         with contextlib.suppress(BrokenPipeError):
             asyncio.run(run(parent, Path(folder), answers))

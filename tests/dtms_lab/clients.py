@@ -16,7 +16,7 @@ def right(ticket, trade, retry_count=3, timeout=5.0, api_url=""):
     """Tries again what may have failed, and knows what it does not know."""
     for attempt in range(retry_count + 1):
         if attempt:
-            time.sleep(random.uniform(0.1, 0.3) * 2**attempt)
+            time.sleep(random.uniform(0.2, 0.3) * 2**attempt)
         try:
             return send(ticket, trade, timeout, api_url)
         except urllib.error.HTTPError as error:
