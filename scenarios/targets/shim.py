@@ -158,19 +158,17 @@ async def serve(function: Callable[..., Any], answers: TextIO) -> None:
     reader = threading.Thread(target=read, args=(loop, requests), daemon=True)
     reader.start()
     running: set[asyncio.Task[None]] = set()
-    with ThreadPoolExecutor(THREADS_MAX) as pool:
-        while True:
-            line = await requests.get()
-            if line is None:
-                break
-            task = loop.create_task(answer(function, json.loads(line), answers, pool))
-            running.add(task)
-            task.add_done_callback(running.discard)
-        for task in list(running):
-            task.cancel()
-        pool.shutdown(wait=False, cancel_futures=True)
+    pool = ThreadPoolExecutor(THREADS_MAX)
+    while True:
+        line = await requests.get()
+        if line is None:
+            break
+        task = loop.create_task(answer(function, json.loads(line), answers, pool))
+        running.add(task)
+        task.add_done_callback(running.discard)
     # Threads of the target that still run must not keep a process whose input has ended.
     answers.flush()
+    sys.stderr.flush()
     os._exit(0)
 
 

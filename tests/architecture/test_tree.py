@@ -15,7 +15,7 @@ SOURCES = [
 
 @pytest.mark.parametrize(
     "name",
-    [*PACKAGES, "dtms_lab", "tests", "pyproject.toml", "README.md",
+    [*PACKAGES, "dtms_lab", "docs", "examples", "tests", "pyproject.toml", "README.md",
      "ARCHITECTURE.md", "CHANGELOG.md", "Makefile", ".ci/run", ".github/workflows",
      "requirements.lock"],
 )  # fmt: skip
