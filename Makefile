@@ -39,6 +39,8 @@ check: setup ## lint, types, layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=scenarios/zoo/clients $(BIN)/mypy --explicit-package-bases scenarios/zoo/clients/*.py
+	MYPYPATH=scenarios/zoo/servers $(BIN)/mypy --explicit-package-bases scenarios/zoo/servers/*.py
 	$(BIN)/lint-imports
 
 bench: setup ## the benchmarks: named figures with units

@@ -46,6 +46,8 @@ class Campaign:
     jobs: int
     workers: int
     folder: Path
+    not_in_sim: str = ""
+    """Why the targets cannot be simulated, where that was found by trying."""
 
     def trials(self, world: WorldName) -> tuple[Trial, ...]:
         """Every trial in that world, the longest first so that none trails."""
@@ -97,7 +99,8 @@ class Campaign:
         why = why_skipped(scenario, self.targets)
         if why or world != "sim":
             return why or scenario.virtual_only
-        return why_not_simulated(self.targets.client, self.targets.server, self.fidelity)
+        why = why_not_simulated(self.targets.client, self.targets.server, self.fidelity)
+        return why or self.not_in_sim
 
     def _fidelity(self, seed: int) -> Fidelity:
         if self.fidelity is not None:

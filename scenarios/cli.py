@@ -112,7 +112,7 @@ def run(
             jobs=jobs,
             out=out,
         )
-        status = run_and_report(request, Terminal(working=True), Console(stderr=True))
+        status = run_and_report(request, Terminal(working=True), errors_console())
     raise typer.Exit(int(status))
 
 
@@ -162,7 +162,7 @@ def explore(
             out=results_folder(out),
             swarm=swarm,
         )
-        status = explore_and_report(request, Terminal(working=True), Console(stderr=True))
+        status = explore_and_report(request, Terminal(working=True), errors_console())
     raise typer.Exit(int(status))
 
 
@@ -190,7 +190,7 @@ def replay(
 ) -> None:
     """Play a failure again: the same digest, or the first operation that differs."""
     with ending_in_words():
-        status = replay_and_report(cases, Terminal(soft_wrap=True), Console(stderr=True))
+        status = replay_and_report(cases, Terminal(soft_wrap=True), errors_console())
     raise typer.Exit(int(status))
 
 
@@ -213,9 +213,35 @@ def check(
         refuse(f"there is no format {form!r}; there are: {', '.join(FORMATS)}")
     if form == "jepsen" and model is None:
         refuse(f"--format jepsen needs a --model to judge by: {', '.join(MODELS)}")
-    console, errors = Terminal(soft_wrap=True), Console(stderr=True)
+    console, errors = Terminal(soft_wrap=True), errors_console()
     with ending_in_words():
         status = check_files(files, console, errors, model=model, form=cast(Format, form))
+    raise typer.Exit(int(status))
+
+
+@app.command()
+def zoo(
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Those with this in their name.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, max=SEED_MAX, help="Of the search.")] = 1,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=JOBS_MAX, help="Processes [default: a core each].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results [default: runs/<id>].")
+    ] = None,
+    list_them: Annotated[bool, typer.Option("--list", help="Only tell what is in it.")] = False,
+) -> None:
+    """Plant each bug there is, and tell which checker finds it how soon."""
+    from scenarios.zoo.command import ZooRequest, tell_all, zoo_and_report
+
+    if list_them:
+        tell_all(Terminal(soft_wrap=True))
+        return
+    with ending_in_words():
+        request = ZooRequest(only or (), seed, workers or cores(), results_folder(out))
+        status = zoo_and_report(request, Terminal(working=True))
     raise typer.Exit(int(status))
 
 
@@ -253,7 +279,7 @@ def doctor() -> None:
     console.print(table)
     missing = [part.name for part in parts if part.required and not part.found]
     if missing:
-        Console(stderr=True).print(f"Missing: {', '.join(missing)}.")
+        errors_console().print(f"Missing: {', '.join(missing)}.")
         raise typer.Exit(int(ExitStatus.ENVIRONMENT_FAILED))
 
 
@@ -316,7 +342,12 @@ def interpreter(python: Path | None) -> str:
     return str(python.absolute())
 
 
+def errors_console() -> Console:
+    """For standard error; `f.py:one:` is no picture."""
+    return Console(stderr=True, soft_wrap=True, emoji=False)
+
+
 def refuse(sentence: str) -> NoReturn:
     """Says why the words of the command cannot be used, and ends with the usage status."""
-    Console(stderr=True, soft_wrap=True).print(f"dtms-lab: {sentence}", markup=False)
+    errors_console().print(f"dtms-lab: {sentence}", markup=False)
     raise typer.Exit(int(ExitStatus.USAGE))

@@ -16,10 +16,16 @@ import msgspec
 
 from chaos.choice import Draw, seeded
 from chaos.nemesis import Nemesis
+from scenarios.audit import READ_ATTEMPTS, READ_PAUSE_S, read, read_all
 from scenarios.bad_input import BAD_BODIES, BAD_TICKET
 from scenarios.history import Recorder
 from scenarios.scenario import Bounds, Policy, Scenario, StartUp
-from scenarios.targets.spec import ClientTarget, ServerTarget
+from scenarios.targets.spec import (
+    ClientTarget,
+    ReferenceClient,
+    ServerTarget,
+    SimulatedServer,
+)
 from scenarios.workload import (
     BadInput,
     Close,
@@ -46,8 +52,8 @@ OWNERS_CYCLES = 3
 """How many cycles of its monitor DTMS may take, after settling, to give up what another owns."""
 AUDIT_S_MAX = 10.0
 HEALTH_POLL_S = 0.15
-READ_ATTEMPTS = 20
-READ_PAUSE_S = 0.25
+WORDS_MAX = 300
+"""How much of what an actor said last the history keeps, in characters."""
 SERVICE_WAIT_S = 0.05
 
 CONTRACT_POLICY = Policy(
@@ -64,6 +70,8 @@ CONTRACT_BOUNDS = Bounds(unprotected_s=30.0, blocked_s=180.0)
 
 NEED_AUDIT = frozenset({"nothing_leaks", "failures_are_logged_and_alerted", "breaker_is_silent"})
 """Checkers of what only the reference client owes or can be asked about."""
+OF_FOREIGN = "targets_keep_running"
+"""The checker of targets that are not of this repository, in every scenario."""
 
 
 class Episode:
@@ -95,6 +103,7 @@ class Episode:
         self._faults = scenario.faults(random)
         self._ids = itertools.count(1)
         self._tickets: set[int] = set()
+        self._deaf: set[str] = set()
 
     @property
     def actors(self) -> tuple[str, ...]:
@@ -198,22 +207,41 @@ class Episode:
         for actor in self.actors:
             await self._world.start(actor)
         for actor in self.actors:
-            for _attempt in range(HEAL_STARTS_MAX - 1):
-                try:
-                    await self._require_ready(actor)
-                except EnvironmentFailed:
-                    # What it suffered before may end it a moment after it was found running.
-                    if self._world.running(actor):
-                        raise
-                    await self._world.start(actor)
-                else:
-                    break
-            else:
+            try:
+                await self._bring_back(actor)
+            except EnvironmentFailed as failure:
+                if not self._is_foreign(actor):
+                    raise
+                words = " ".join(str(failure).split())
+                value = {"actor": actor, "words": words[-WORDS_MAX:]}
+                self._recorder.note("world", "not-ready", value)
+
+    async def _bring_back(self, actor: str) -> None:
+        for _attempt in range(HEAL_STARTS_MAX - 1):
+            try:
                 await self._require_ready(actor)
+            except EnvironmentFailed:
+                # What it suffered before may end it a moment after it was found running.
+                if self._world.running(actor):
+                    raise
+                await self._world.start(actor)
+            else:
+                break
+        else:
+            await self._require_ready(actor)
+
+    def _is_foreign(self, actor: str) -> bool:
+        """Whether it is under test, and not of this repository."""
+        if actor in self._scenario.services:
+            return not isinstance(self._client, ReferenceClient)
+        return actor == "dtms" and not isinstance(self._server, SimulatedServer)
 
     async def _run_lane(self, lane: Lane) -> None:
         await asyncio.sleep(lane.at_s)
         for operation in lane.operations:
+            # Who did not answer once is asked no more: each wait is as long as a call may take.
+            if lane.service in self._deaf:
+                return
             await self._perform(lane.service, operation)
 
     async def _perform(self, service: str, operation: Operation) -> None:
@@ -272,6 +300,8 @@ class Episode:
         raise EnvironmentFailed(f"{actor} was not started within {START_S_MAX:.0f} s")
 
     async def _register(self, service: str, operation: Register) -> None:
+        if self._is_foreign(service) and self._world.ended_by_itself(service):
+            await self._world.start(service)  # as whatever supervises services would
         await self._until_running(service)
         ticket = operation.position.ticket
         self._tickets.add(ticket)
@@ -292,6 +322,7 @@ class Episode:
         except ActorGone as gone:
             call.info(value, f"process died: {gone}")
         except TimeoutError:
+            self._deaf.add(service)
             call.info(value, f"no answer in {waits_s:.0f} s")
         except asyncio.CancelledError:
             call.info(value, "the episode ended")
@@ -367,7 +398,7 @@ class Episode:
         if self._durable:
             for service in self._scenario.services:
                 await self._audit_service(service)
-        await self._read_all()
+        await read_all(self._world, self._recorder, self._tickets)
         if "main-api" in self._scenario.needs:
             await self._read_managers()
 
@@ -378,45 +409,22 @@ class Episode:
         except (ActorGone, TimeoutError) as error:
             call.info(None, f"{type(error).__name__}: {error}")
 
-    async def _read_all(self) -> None:
-        call = self._recorder.invoke("auditor", "read-all", None)
-        trades: dict[str, object] = {}
-        for ticket in sorted(self._tickets):
-            answer = await self._read("dtms", f"/dtms/trade/{ticket}", (200, 404))
-            if answer is None:
-                call.info(None, f"ticket {ticket} could not be read")
-                return
-            status, body = answer
-            trades[str(ticket)] = None if status == 404 else body
-        call.ok(trades)
-
     async def _read_managers(self) -> None:
         call = self._recorder.invoke("auditor", "who-manages", None)
         managers: dict[str, object] = {}
         for ticket in sorted(self._tickets):
-            answer = await self._read("main-api", f"/trade-registry/{ticket}", (200,))
+            answer = await read(self._world, "main-api", f"/trade-registry/{ticket}", (200,))
             if answer is None or not isinstance(answer[1], dict):
                 call.info(None, f"the owner of {ticket} could not be read")
                 return
             managers[str(ticket)] = answer[1].get("managed_by")
         call.ok(managers)
         call = self._recorder.invoke("auditor", "universal", None)
-        answer = await self._read("main-api", "/universal/trades", (200,))
+        answer = await read(self._world, "main-api", "/universal/trades", (200,))
         if answer is None or not isinstance(answer[1], dict):
             call.info(None, "the Universal Manager could not be read")
         else:
             call.ok(answer[1].get("tickets"))
-
-    async def _read(
-        self, actor: str, path: str, good: tuple[int, ...]
-    ) -> tuple[int, object] | None:
-        """Reads until one of the `good` statuses comes; None after READ_ATTEMPTS."""
-        for _attempt in range(READ_ATTEMPTS):
-            answer = await self._world.http(actor, "GET", path)
-            if answer is not None and answer[0] in good:
-                return answer
-            await asyncio.sleep(READ_PAUSE_S)
-        return None
 
     async def _ask(
         self, service: str, request: Mapping[str, object], timeout_s: float
@@ -453,7 +461,7 @@ class Episode:
                 "client": self._client.name,
                 "server": self._server.name,
                 "level": self._client.level,
-                "checkers": list(checkers_for(scenario, self._client)),
+                "checkers": list(checkers_for(scenario, self._client, self._server)),
                 "policy": plain(self._policy),
                 "bounds": plain(self._bounds),
             },
@@ -463,11 +471,16 @@ class Episode:
         self._recorder.note("nemesis", f, dict(value))
 
 
-def checkers_for(scenario: Scenario, client: ClientTarget) -> tuple[str, ...]:
-    """The checkers that may judge `client` in `scenario`."""
-    if client.level == "durable":
-        return scenario.checkers
-    return tuple(name for name in scenario.checkers if name not in NEED_AUDIT)
+def checkers_for(
+    scenario: Scenario, client: ClientTarget, server: ServerTarget | None = None
+) -> tuple[str, ...]:
+    """The checkers that may judge these targets in `scenario`; no server is the simulated one."""
+    names = scenario.checkers
+    if client.level != "durable":
+        names = tuple(name for name in names if name not in NEED_AUDIT)
+    if not isinstance(client, ReferenceClient) or not isinstance(server, SimulatedServer | None):
+        names = (*names, OF_FOREIGN)
+    return names
 
 
 def plain(settings: Policy | Bounds) -> dict[str, object]:

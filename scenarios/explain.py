@@ -30,6 +30,13 @@ def explain(name: str, verdict: Verdict, history: History) -> str:
     return "\n".join(lines)
 
 
+def tell(history: History, operations_max: int = OPERATIONS_MAX) -> str:
+    """The history's operations, a line each: the last ones, where there are more."""
+    lines = [_line(op, frozenset()) for op in history.ops[-operations_max:]]
+    left_out = len(history.ops) - len(lines)
+    return "\n".join([*([f"   ... {left_out} operations before"] if left_out else []), *lines])
+
+
 def _relevant(verdict: Verdict, history: History) -> list[Op]:
     """What the checker named, the earliest named OPERATIONS_MAX first and in their order."""
     evidence = getattr(verdict, "evidence", ())

@@ -93,7 +93,8 @@ class LocalCampaign:
                 ).run()
 
     def _judge(self, scenario: Scenario, path: Path) -> dict[str, Verdict]:
-        return judge(History.read(path), checkers_for(scenario, self.targets.client))
+        names = checkers_for(scenario, self.targets.client, self.targets.server)
+        return judge(History.read(path), names)
 
     def _keep_logs(self, work: Path, name: str) -> None:
         """What the actors wrote to standard error, for whoever looks into a failure."""

@@ -61,6 +61,9 @@ class RunReport:
     interrupted: bool = False
     lost: str = ""
     """Why the workers are gone, where they are."""
+    refused: str = ""
+    """Why nothing was played, where a target cannot be one; then that is the status."""
+    refused_as: ExitStatus = ExitStatus.USAGE
     outcomes: dict[Key, list[Outcome]] = field(default_factory=lambda: defaultdict(list))
     cases: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
 
@@ -77,6 +80,8 @@ class RunReport:
 
     def exit_status(self) -> ExitStatus:
         """A violation outweighs trouble with the environment, and both outweigh doubt."""
+        if self.refused:
+            return self.refused_as
         outcomes = [outcome for several in self.outcomes.values() for outcome in several]
         if any(isinstance(outcome.verdict, Invalid) for outcome in outcomes):
             return ExitStatus.VIOLATED
@@ -151,6 +156,7 @@ class RunReport:
             "client": campaign.targets.client.name,
             "server": campaign.targets.server.name,
             "interrupted": self.interrupted,
+            "refused": self.refused,
             "versions": versions(),
             "scenarios": [
                 *(self._told(s, key) for s in campaign.scenarios for key in self._keys(s)),

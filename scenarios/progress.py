@@ -12,7 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from scenarios.campaign import Campaign
+from scenarios.campaign import Campaign, Skipped
 from scenarios.output import RunReport, word
 from scenarios.trial import Outcome, Trial
 from scenarios.verdict import Valid
@@ -93,9 +93,8 @@ class PlainLines:
             )
             if told:
                 self._print(f"{told} {scenario.family} {scenario.name}")
-        for skip in self._campaign.skipped():
-            scenario = skip.scenario
-            self._print(f"skipped {scenario.family} {scenario.name} in {skip.world}: {skip.why}")
+        for line in skipped_lines(report.campaign):
+            self._print(line)
         self._print(closing_sentence(report))
 
     def _print(self, text: str) -> None:
@@ -141,26 +140,28 @@ class LiveMatrix:
         table = Table(box=None, pad_edge=False)
         for column in ("family", "scenario", *worlds, "episodes", "s", "why"):
             table.add_column(column, justify="right" if column in {"episodes", "s"} else "left")
-        skipped = {(skip.scenario.name, skip.world): skip.why for skip in self._campaign.skipped()}
+        skipped = {(skip.scenario.name, skip.world) for skip in self._campaign.skipped()}
         for scenario in self._campaign.scenarios:
             outcomes = [o for world in worlds for o in report.outcomes_of(scenario, world)]
+            if all((scenario.name, world) in skipped for world in worlds):
+                continue
             verdict = report.scenario_verdict(scenario)
             words = [
                 "skipped" if (scenario.name, w) in skipped else word(report.verdict_of(scenario, w))
                 for w in worlds
             ]
             why = "" if isinstance(verdict, Valid) or not outcomes else verdict.why
-            reasons = dict.fromkeys(skipped.get((scenario.name, world), "") for world in worlds)
             table.add_row(
                 str(scenario.family),
                 scenario.name,
                 *(Text(told, STYLES[told]) for told in words),
                 str(len(outcomes)),
                 f"{sum(outcome.duration_s for outcome in outcomes):.1f}",
-                Text("; ".join(filter(None, (why, *reasons)))),
+                Text(why),
             )
         self._console.print(table)
-        self._console.print(closing_sentence(report), markup=False)
+        for line in (*skipped_lines(report.campaign), closing_sentence(report)):
+            self._console.print(line, markup=False)
 
     def _render(self) -> Group:
         table = Table(box=None, pad_edge=False)
@@ -182,6 +183,20 @@ class LiveMatrix:
         remaining = f", about {elapsed / done * left:.0f} s left" if done and left else ""
         shown = [f"{told} {now - since:.0f} s" for told, since in self._running.items()]
         return f"{elapsed:.0f} s{remaining}  {'  '.join(shown[:RUNNING_SHOWN_MAX])}"
+
+
+def skipped_lines(campaign: Campaign) -> list[str]:
+    """A line for each reason. Which scenarios those are stands in summary.json."""
+    by_reason: dict[str, list[Skipped]] = {}
+    for skip in campaign.skipped():
+        by_reason.setdefault(skip.why, []).append(skip)
+    lines = []
+    for why, skips in by_reason.items():
+        names = list(dict.fromkeys(skip.scenario.name for skip in skips))
+        worlds = " and ".join(dict.fromkeys(skip.world for skip in skips))
+        told = names[0] if len(names) == 1 else f"{len(names)} scenarios"
+        lines.append(f"skipped {told} in {worlds}: {why}")
+    return lines
 
 
 def closing_sentence(report: RunReport) -> str:

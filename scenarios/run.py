@@ -7,12 +7,13 @@ import secrets
 import signal
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
+from scenarios.audition import audition, audition_in_sim, not_simulated
 from scenarios.campaign import Campaign
 from scenarios.explain import explain
 from scenarios.exploration.batch import Small
@@ -59,15 +60,17 @@ def run_and_report(request: RunRequest, console: Console, errors: Console) -> Ex
         folder=folder,
     )
     report = RunReport(campaign, datetime.now(UTC))
-    with progress_for(console, campaign) as progress:
-        try:
-            asyncio.run(_run(campaign, report, progress))
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            report.interrupted = True
-        except BrokenExecutor as error:
-            report.lost = str(error) or type(error).__name__
+    try:
+        asyncio.run(_hear(report, errors))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        report.interrupted = True
+    progress = progress_for(console, report.campaign)
+    if not report.refused and not report.interrupted:
+        with progress:
+            _run_to_its_end(report, progress)
     report.write(datetime.now(UTC))
-    progress.print_matrix(report)
+    if not report.refused:
+        progress.print_matrix(report)
     if report.lost:
         sentence = f"dtms-lab: a worker died ({report.lost}); what had ended by then is kept."
         errors.print(sentence, markup=False, soft_wrap=True)
@@ -76,11 +79,41 @@ def run_and_report(request: RunRequest, console: Console, errors: Console) -> Ex
     return report.exit_status()
 
 
-async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> None:
+async def _hear(report: RunReport, errors: Console) -> None:
+    """Notes in the report why nothing can be played. What can only not be simulated is left out of
+    the campaign."""
+    campaign = report.campaign
+    if not campaign.all_trials():
+        return
+    _cancel_at_sigterm()
+    refusal = await audition(campaign.targets, campaign.folder)
+    if refusal is None and "sim" in campaign.worlds and campaign.trials("sim"):
+        why = await audition_in_sim(campaign.targets, campaign.folder)
+        if why and campaign.worlds == ("sim",):
+            refusal = not_simulated(campaign.targets, why)
+        report.campaign = replace(campaign, not_in_sim=why)
+    if refusal is not None:
+        errors.print(str(refusal), markup=False, highlight=False, soft_wrap=True)
+        report.refused, report.refused_as = refusal.sentence, refusal.status
+
+
+def _cancel_at_sigterm() -> None:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
+
+def _run_to_its_end(report: RunReport, progress: Progress) -> None:
+    try:
+        asyncio.run(_run(report.campaign, report, progress))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        report.interrupted = True
+    except BrokenExecutor as error:
+        report.lost = str(error) or type(error).__name__
+
+
+async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> None:
+    _cancel_at_sigterm()
     told: set[tuple[str, str]] = set()
 
     def on_outcome(outcome: Outcome) -> None:
@@ -90,7 +123,7 @@ async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> Non
         if isinstance(outcome.verdict, Invalid):
             key = (trial.world, trial.scenario.name)
             if trial.world == "local" or key not in told:
-                progress.say(_tell_failure(report, outcome))
+                progress.say(tell_failure(report, outcome))
             told.add(key)
         elif outcome.environment:
             progress.say(f"UNKNOWN {trial.told}: {outcome.environment}")
@@ -108,7 +141,7 @@ async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> Non
     await campaign.run(progress.started, on_outcome, on_small)
 
 
-def _tell_failure(report: RunReport, outcome: Outcome) -> str:
+def tell_failure(report: RunReport, outcome: Outcome) -> str:
     """With the way back."""
     trial, targets = outcome.trial, report.campaign.targets
     told = list(outcome.told.values())

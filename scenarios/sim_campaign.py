@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +20,7 @@ from scenarios.exploration.seedling import Seedling, plan_of
 from scenarios.exploration.workers import processes
 from scenarios.targets.targets import Targets
 from scenarios.trial import Outcome, Trial
-from scenarios.verdict import Invalid, Unknown, Verdict
+from scenarios.verdict import Invalid, Unknown, Valid, Verdict
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimulationError
 
@@ -99,6 +99,10 @@ class SimCampaign:
             path = self.folder / "history" / f"{trial.name}.jsonl"
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(told.history)
+        for actor, text in told.output.items():
+            log = self.folder / "logs" / trial.name / f"{actor}.log"
+            log.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(text, encoding="utf-8", errors="replace")
         return Outcome(trial, told.verdicts, path, told.duration_s, told.environment, told.told)
 
 
@@ -111,6 +115,8 @@ class Told:
     environment: str
     history: bytes | None
     told: dict[str, str]
+    output: Mapping[str, str]
+    """What foreign targets wrote, by actor, where the verdict is not that all is well."""
 
 
 def _begun(pool: Executor, job: Callable[..., T], *args: object) -> asyncio.Future[T]:
@@ -130,13 +136,15 @@ def _told(seedling: Seedling, keep: bool) -> Told:
     try:
         outcome = judged(plan_of(seedling))
     except (EnvironmentFailed, NotOffered, SimulationError) as error:
-        return Told({}, time.perf_counter() - began, str(error), None, {})
+        output = error.output if isinstance(error, EnvironmentFailed) else {}
+        return Told({}, time.perf_counter() - began, str(error), None, {}, dict(output))
     history = outcome.played.history
     verdicts = dict(outcome.verdicts)
     told = {n: explain(n, v, history) for n, v in verdicts.items() if isinstance(v, Invalid)}
     keep = keep or any(isinstance(v, Invalid | Unknown) for v in verdicts.values())
     encoded = history.encode() if keep else None
-    return Told(verdicts, time.perf_counter() - began, "", encoded, told)
+    output = {} if isinstance(outcome.verdict, Valid) else outcome.played.output
+    return Told(verdicts, time.perf_counter() - began, "", encoded, told, output)
 
 
 def _first_broken(told: Told) -> str | None:

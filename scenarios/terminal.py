@@ -13,7 +13,7 @@ class Terminal(Console):
     interrupted then as by Ctrl-C, so that it keeps what it has; what is about to end just ends."""
 
     def __init__(self, *, working: bool = False, soft_wrap: bool = False) -> None:
-        super().__init__(soft_wrap=soft_wrap)
+        super().__init__(soft_wrap=soft_wrap, emoji=False)
         self._working = working
 
     def on_broken_pipe(self) -> None:

@@ -22,6 +22,7 @@ from scenarios.checkers.payload_arrived_as_executed import payload_arrived_as_ex
 from scenarios.checkers.registered_at_most_once import registered_at_most_once
 from scenarios.checkers.retry_discipline import retry_discipline
 from scenarios.checkers.second_instance_exits import second_instance_exits
+from scenarios.checkers.targets_keep_running import targets_keep_running
 from scenarios.checkers.unprotected_time_is_bounded import unprotected_time_is_bounded
 from scenarios.history import History
 from scenarios.verdict import Unknown, Verdict
@@ -50,6 +51,7 @@ CHECKERS: Mapping[str, Checker] = MappingProxyType(
             failures_are_logged_and_alerted,
             nothing_leaks,
             second_instance_exits,
+            targets_keep_running,
         )
     }
 )

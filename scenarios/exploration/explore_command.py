@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import subprocess
 import sys
 import time
@@ -17,11 +19,13 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from scenarios.audition import Refusal, audition, audition_in_sim, not_simulated
 from scenarios.case import versions
 from scenarios.exploration.interruption import interruptible
 from scenarios.exploration.search import Find, Limits, Tally, explore
 from scenarios.exploration.seedling import Seedling
 from scenarios.exploration.workers import cluster, processes
+from scenarios.import_path import lab_environ
 from scenarios.output import ExitStatus, replace_file
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import TargetRefused
@@ -65,6 +69,10 @@ def explore_and_report(request: ExploreRequest, console: Console, errors: Consol
             soft_wrap=True,
         )
         return ExitStatus.INCONCLUSIVE
+    refusal = asyncio.run(_hear(request))
+    if refusal is not None:
+        errors.print(str(refusal), markup=False, highlight=False, soft_wrap=True)
+        return refusal.status
     report = _Report(request, console)
     with interruptible() as stop:
         with _executor(request) as (executor, workers), report:
@@ -84,6 +92,16 @@ def explore_and_report(request: ExploreRequest, console: Console, errors: Consol
     if tally.interrupted:
         errors.print("dtms-lab: interrupted; what had been found by then is kept.", markup=False)
     return _status(tally)
+
+
+async def _hear(request: ExploreRequest) -> Refusal | None:
+    """Why nothing can be explored."""
+    targets = request.targets
+    refusal = await audition(targets, request.out)
+    if refusal is not None:
+        return refusal
+    why = await audition_in_sim(targets, request.out)
+    return not_simulated(targets, why) if why else None
 
 
 def seedlings(request: ExploreRequest) -> list[Seedling]:
@@ -267,6 +285,7 @@ def confirm(path: Path) -> str:
         ended = subprocess.run(
             [sys.executable, "-m", "scenarios", "replay", str(path)],
             capture_output=True,
+            env=lab_environ(os.environ),
             text=True,
             timeout=CONFIRM_S_MAX,
             check=False,

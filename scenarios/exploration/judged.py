@@ -56,4 +56,5 @@ class Judged:
 def judged(plan: Plan, *, note: bool = False, trail: bool = False) -> Judged:
     """Plays and judges. Raises what `play` raises."""
     played = play(plan, note=note, trail=trail)
-    return Judged(plan, played, judge(played.history, checkers_for(plan.scenario, plan.client)))
+    names = checkers_for(plan.scenario, plan.client, plan.server)
+    return Judged(plan, played, judge(played.history, names))

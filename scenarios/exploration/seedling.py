@@ -26,7 +26,7 @@ from scenarios.case import parts_named
 from scenarios.episode import NEED_AUDIT
 from scenarios.scenario import Scenario
 from scenarios.suites import SCENARIOS
-from scenarios.targets.spec import client_target, server_target
+from scenarios.targets.spec import SimulatedServer, client_target, server_target
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.sim.world import Fidelity
 from simulator.deterministic.schedule import Kind
@@ -60,7 +60,8 @@ def plan_of(seedling: Seedling) -> Plan:
     if seedling.faults is not None:
         faults = decode_schedule(list(seedling.faults))
     elif seedling.swarm:
-        faults = (*_own(scenario, seedling.seed), *_swarm(scenario, seedling.seed))
+        foreign = seedling.server != SimulatedServer().name
+        faults = (*_own(scenario, seedling.seed), *_swarm(scenario, seedling.seed, foreign))
     if faults is not None:
         scenario = _fair(scenario, faults)
     return Plan(
@@ -83,9 +84,11 @@ def _own(scenario: Scenario, seed: int) -> tuple[Scheduled, ...]:
     return scenario.faults(random)
 
 
-def _swarm(scenario: Scenario, seed: int) -> tuple[Scheduled, ...]:
-    offered: set[type] = {Links, Requests, Processes, Disks, Instances, Server}
-    offered |= {Power, Storage, Points}
+def _swarm(scenario: Scenario, seed: int, foreign: bool) -> tuple[Scheduled, ...]:
+    """A `foreign` server has no control plane, and its files are real."""
+    offered: set[type] = {Links, Requests, Processes, Disks, Instances, Points}
+    if not foreign:
+        offered |= {Server, Power, Storage}
     if "broker" in scenario.needs:
         offered.add(Broker)
     if "main-api" in scenario.needs:

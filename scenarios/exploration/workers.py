@@ -16,6 +16,7 @@ from typing import Any
 from weakref import WeakSet
 
 from scenarios.exploration.batch import begin_work
+from scenarios.import_path import lab_environ
 
 CONNECT_S_MAX = 10.0
 
@@ -109,6 +110,7 @@ def run_apart(job: bytes) -> Any:
     done = subprocess.run(
         [sys.executable, "-m", "scenarios.exploration.apart"],
         input=job,
+        env=lab_environ(os.environ),
         stdout=subprocess.PIPE,
         check=True,
     )

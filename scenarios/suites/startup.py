@@ -6,7 +6,7 @@ from functools import partial
 from itertools import permutations
 from random import Random
 
-from chaos.faults import BrokerFault, SecondInstance
+from chaos.faults import BrokerFault, Kill, SecondInstance
 from chaos.schedule import at, during
 from scenarios.scenario import Family, Scenario, ServerOptions, StartUp, always
 from scenarios.suites.promises import REGISTERED
@@ -75,6 +75,16 @@ STARTUP = (
         proves="A second server on the same port and store ends without touching either.",
         workload=steady(TWO, trades=16, over_s=2.0),
         faults=always(at(0.5, SecondInstance("dtms"))),
+        faults_last_s=2.2,
+        services=TWO,
+        checkers=(*REGISTERED, "second_instance_exits"),
+    ),
+    Scenario(
+        name="second-instance-then-restart",
+        family=Family.STARTUP,
+        proves="A second server leaves the store alone: after a restart the first has everything.",
+        workload=steady(TWO, trades=16, over_s=2.0),
+        faults=always(at(0.7, SecondInstance("dtms")), during(1.6, 1.9, Kill("dtms"))),
         faults_last_s=2.2,
         services=TWO,
         checkers=(*REGISTERED, "second_instance_exits"),

@@ -10,19 +10,17 @@ runs already.
 from __future__ import annotations
 
 import ast
-import importlib.util
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from scenarios.targets.location import Location, locate
+from scenarios.targets.location import TargetRefused as TargetRefused
+
 Level = Literal["durable", "helper"]
 """What a client owes: `durable` gives nothing up; `helper` rides out 5 s and is honest after."""
-
-
-class TargetRefused(ValueError):
-    """The name cannot be a target; the message says why and what would be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,8 @@ class ReferenceClient:
 
 @dataclass(frozen=True, slots=True)
 class FunctionClient:
-    """A Python function with the helper's signature, run in a process of its own."""
+    """A Python function with the helper's signature, run in a process of its own. Its name is its
+    location, so that it is the same function wherever a case is played again."""
 
     name: str
     location: str
@@ -112,7 +111,8 @@ def client_target(name: str) -> ClientTarget:
         return ReferenceClient()
     if name.startswith("cmd:"):
         return CommandClient(name, _argv(name))
-    return FunctionClient(name, _location(name, "client")[0])
+    location = str(_location(name, "client")[0])
+    return FunctionClient(location, location)
 
 
 def server_target(name: str) -> ServerTarget:
@@ -128,9 +128,8 @@ def server_target(name: str) -> ServerTarget:
     if name.startswith(("http://", "https://")):
         return _running(name)
     location, parameters = _location(name, "server")
-    return FactoryServer(
-        name, location, takes_broker=parameters >= 2, takes_registry=parameters >= 3
-    )
+    place = str(location)
+    return FactoryServer(place, place, takes_broker=parameters >= 2, takes_registry=parameters >= 3)
 
 
 def _running(name: str) -> RunningServer:
@@ -154,8 +153,8 @@ def _argv(name: str) -> tuple[str, ...]:
     return argv
 
 
-def _location(name: str, kind: str) -> tuple[str, int]:
-    """`FILE.py:function` made absolute, and how many parameters the function takes by position.
+def _location(name: str, kind: str) -> tuple[Location, int]:
+    """Where the function is, and how many parameters it takes by position.
 
     The source is read, not run: a target's code runs only in a process of its own.
     """
@@ -166,18 +165,8 @@ def _location(name: str, kind: str) -> tuple[str, int]:
             f"{name!r} is no {kind} target; use {known}, FILE.py:function, module:function "
             "or cmd:ARGV"
         )
-    if place.endswith(".py"):
-        path = Path(place).resolve()
-        if not path.is_file():
-            raise TargetRefused(f"{name}: there is no file {place}")
-        return f"{path}:{function}", _parameters(path, function, name)
-    try:
-        spec = importlib.util.find_spec(place)
-    except (ImportError, ValueError) as error:
-        raise TargetRefused(f"{name}: {error}") from error
-    if spec is None or spec.origin is None:
-        raise TargetRefused(f"{name}: there is no module {place}")
-    return f"{place}:{function}", _parameters(Path(spec.origin), function, name)
+    location = locate(name)
+    return location, _parameters(location.source, function, name)
 
 
 def _parameters(path: Path, function: str, name: str) -> int:

@@ -6,6 +6,7 @@ import sys
 from dataclasses import dataclass, field
 from random import Random
 
+from chaos.capabilities import Disks, Instances, Processes, Server
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import (
     ClientTarget,
@@ -14,6 +15,9 @@ from scenarios.targets.spec import (
     ServerTarget,
     SimulatedServer,
 )
+
+OF_PROCESSES = frozenset({Processes, Disks, Instances})
+"""What can be done only to a server that the lab has started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,17 @@ def why_skipped(scenario: Scenario, targets: Targets) -> str:
         return scenario.reference_only
     if "broker" in scenario.needs and not server.takes_broker:
         return f"needs a server that takes the broker; {server.name} does not"
-    if scenario.server.lab_faults and not server.has_lab:
+    needed = _needed(scenario)
+    if (scenario.server.lab_faults or Server in needed) and not server.has_lab:
         return f"needs the control plane of the simulated server; {server.name} has none"
-    if isinstance(server, RunningServer) and not scenario.start_up(Random(0)).ready_first:
-        return f"starts the server itself; {server.name} runs already"
+    if isinstance(server, RunningServer):
+        if needed & OF_PROCESSES:
+            return f"kills or restarts the server; {server.name} runs already"
+        if not scenario.start_up(Random(0)).ready_first:
+            return f"starts the server itself; {server.name} runs already"
     return ""
+
+
+def _needed(scenario: Scenario) -> frozenset[type]:
+    """The capabilities that its faults use, which are the same whatever the seed."""
+    return frozenset(scheduled.fault.needs for scheduled in scenario.faults(Random(0)))

@@ -28,9 +28,11 @@ from chaos.capabilities import (
 )
 from chaos.proxy import FaultProxy
 from chaos.undo import once
+from scenarios.episode import WORDS_MAX
 from scenarios.history import Recorder
+from scenarios.import_path import lab_environ, target_environ
 from scenarios.scenario import Need, Scenario
-from scenarios.targets import shim
+from scenarios.targets import asgi_server, shim
 from scenarios.targets.spec import (
     ClientTarget,
     CommandClient,
@@ -128,11 +130,50 @@ class LocalWorld:
             offered[Managers] = ManagersControl(self)
         return offered
 
+    async def lay_link(self, service: str) -> None:
+        """A link of its own to the server for one more service, which somebody else runs."""
+        await self._proxy.link(f"{service}->dtms", "127.0.0.1", self._port("dtms"))
+
+    def link_url(self, link: str) -> str:
+        """Where the link's clients send their requests, through the fault proxy."""
+        return f"http://127.0.0.1:{self._proxy.port(link)}"
+
+    def direct_url(self, actor: str) -> str:
+        """Where the actor itself listens."""
+        return f"http://127.0.0.1:{self._port(actor)}"
+
     def running(self, actor: str) -> bool:
         if actor == "dtms" and isinstance(self._server, RunningServer):
             return True
         process = self._processes.get(actor)
         return process is not None and process.running
+
+    def ended_by_itself(self, actor: str) -> bool:
+        process = self._processes.get(actor)
+        return process is not None and not process.running and not process.ended_by_lab
+
+    def exit_status(self, actor: str) -> int | None:
+        """None for one that runs or was never started."""
+        process = self._processes.get(actor)
+        return process.exit_status if process is not None else None
+
+    async def ends(self, actor: str, within_s: float) -> bool:
+        """Waits for it to end by itself; whether it did."""
+        return await self._processes[actor].ends(within_s)
+
+    def log(self, actor: str) -> Path:
+        """Where its standard error is, if it was started."""
+        return self._folder / f"{actor}.log"
+
+    def rubbish(self, actor: str) -> str:
+        """The first line that it printed and that answers nothing; empty where there is none."""
+        process = self._processes.get(actor)
+        return process.rubbish_words if process is not None else ""
+
+    def last_words(self, actor: str) -> str:
+        """The end of what it wrote to standard error."""
+        process = self._processes.get(actor)
+        return process.last_words() if process is not None else ""
 
     async def start(self, actor: str) -> None:
         """Whoever asks meanwhile waits for the same start; who is cancelled does not end it, or
@@ -151,10 +192,11 @@ class LocalWorld:
         process = ActorProcess(
             actor,
             self._argv(actor),
-            log=self._folder / f"{actor}.log",
+            log=self.log(actor),
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
+            on_rubbish=self._note_rubbish,
         )
         self._processes[actor] = process
         await process.start()
@@ -176,7 +218,7 @@ class LocalWorld:
         return False
 
     async def ask(self, service: str, request: Mapping[str, object], timeout_s: float) -> object:
-        told = {**request, "api_url": self._link_url(f"{service}->dtms")}
+        told = {**request, "api_url": self.link_url(f"{service}->dtms")}
         return await self._processes[service].ask(told, timeout_s)
 
     async def http(
@@ -184,7 +226,7 @@ class LocalWorld:
     ) -> tuple[int, object] | None:
         assert self._http is not None
         headers = {"Content-Type": "application/json", "X-Lab-Token": self._token}
-        url = f"http://127.0.0.1:{self._port(actor)}{path}"
+        url = f"{self.direct_url(actor)}{path}"
         try:
             async with self._http.request(method, url, data=body, headers=headers) as answer:
                 raw = await answer.read()
@@ -215,9 +257,9 @@ class LocalWorld:
         process = ActorProcess(
             second,
             self._argv(actor),
-            log=self._folder / f"{second}.log",
+            log=self.log(second),
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
         )
         self._processes[second] = process
@@ -271,13 +313,10 @@ class LocalWorld:
 
     async def _lay_links(self) -> None:
         for service in self._scenario.services:
-            await self._proxy.link(f"{service}->dtms", "127.0.0.1", self._port("dtms"))
+            await self.lay_link(service)
             if "main-api" in self._scenario.needs:
                 link = f"{service}->main-api"
                 await self._proxy.link(link, "127.0.0.1", self._port("main-api"))
-
-    def _link_url(self, link: str) -> str:
-        return f"http://127.0.0.1:{self._proxy.port(link)}"
 
     def _port(self, actor: str) -> int:
         if actor == "dtms" and isinstance(self._server, RunningServer):
@@ -318,16 +357,29 @@ class LocalWorld:
         value: dict[str, object] = {"actor": process.actor, "exit_status": process.exit_status}
         if process.rubbish:
             value["rubbish_lines"] = process.rubbish
+        if self._is_foreign(process.actor) and not process.ended_by_lab:
+            value["words"] = process.last_words().rpartition("\n")[2][-WORDS_MAX:]
         self._recorder.note("world", "exited", value)
+
+    def _note_rubbish(self, process: ActorProcess) -> None:
+        if not self._closing:
+            value = {"actor": process.actor, "words": process.rubbish_words}
+            self._recorder.note("world", "rubbish", value)
 
     def _watch(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
-    def _environ(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DTMS_")}
+    def _environ(self, actor: str) -> dict[str, str]:
+        given = (target_environ if self._is_foreign(actor) else lab_environ)(os.environ)
+        kept = {name: value for name, value in given.items() if not name.startswith("DTMS_")}
         return {**kept, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+
+    def _is_foreign(self, actor: str) -> bool:
+        if actor in self._scenario.services:
+            return not isinstance(self._client, ReferenceClient)
+        return actor == "dtms" and not isinstance(self._server, SimulatedServer)
 
     def _argv(self, actor: str) -> tuple[str, ...]:
         match actor:
@@ -356,7 +408,7 @@ class LocalWorld:
                 return self._simulated_argv(port, data, broker)
             case FactoryServer(location=location):
                 given = (location, port, data, broker, registry)
-                return self._python_module("scenarios.targets.asgi_server", *given)
+                return (sys.executable, str(Path(asgi_server.__file__).resolve()), *given)
             case CommandServer(argv=argv):
                 names = {
                     "{port}": port,
@@ -399,10 +451,10 @@ class LocalWorld:
 
     def _reference_argv(self, service: str) -> tuple[str, ...]:
         argv = ["--name", service, "--data-dir", str(self.data_folder(service))]
-        argv += ["--api-url", self._link_url(f"{service}->dtms")]
+        argv += ["--api-url", self.link_url(f"{service}->dtms")]
         argv += ["--policy", json.dumps(asdict(self._scenario.policy))]
         if "main-api" in self._scenario.needs:
-            argv += ["--main-api-url", self._link_url(f"{service}->main-api")]
+            argv += ["--main-api-url", self.link_url(f"{service}->main-api")]
         if "broker" in self._scenario.needs:
             argv += ["--broker-url", f"http://127.0.0.1:{self._port('broker')}"]
         return self._python_module("scenarios.targets.reference_service", *argv)

@@ -20,6 +20,8 @@ STOP_S_MAX = 10.0
 """How long a graceful stop may take before the process is killed."""
 LINE_BYTES_MAX = 4 * 1024 * 1024
 TAIL_BYTES = 2_000
+RUBBISH_SHOWN_MAX = 200
+"""Bytes of a line that is no answer."""
 PR_SET_PDEATHSIG = 1
 
 
@@ -35,9 +37,15 @@ class ActorProcess:
         cwd: Path,
         environ: Mapping[str, str],
         on_exit: Callable[[ActorProcess], None],
+        on_rubbish: Callable[[ActorProcess], None] = lambda _process: None,
     ) -> None:
+        """`on_rubbish` is told when it first prints a line that answers nothing."""
         self.actor = actor
         self.rubbish = 0
+        self.rubbish_words = ""
+        """The first of it."""
+        self.ended_by_lab = False
+        self._on_rubbish = on_rubbish
         self._argv = argv
         self._log = log
         self._cwd = cwd
@@ -109,6 +117,7 @@ class ActorProcess:
 
     async def kill(self) -> None:
         """kill -9, and waits until it is gone."""
+        self.ended_by_lab = True
         self._signal(signal.SIGKILL)
         await self._gone()
 
@@ -133,6 +142,7 @@ class ActorProcess:
 
         Says whether it ended by itself.
         """
+        self.ended_by_lab = True
         self.resume()
         self._signal(signal.SIGTERM)
         if self._process is not None and self._process.stdin is not None:
@@ -172,7 +182,7 @@ class ActorProcess:
                 self._take(line)
         except ValueError:
             # A line longer than LINE_BYTES_MAX: no answer of the protocol is.
-            self.rubbish += 1
+            self._note_rubbish(b"a line of more than %d bytes" % LINE_BYTES_MAX)
             self._signal(signal.SIGKILL)
         await process.wait()
         gone = ActorGone(f"{self.actor} exited with status {process.returncode}")
@@ -187,13 +197,19 @@ class ActorProcess:
         try:
             answer = msgspec.json.decode(line, type=dict[str, object])
         except msgspec.DecodeError:
-            self.rubbish += 1
+            self._note_rubbish(line)
             return
         future = self._answers.get(answer.get("id"))
         if future is None or future.done():
-            self.rubbish += 1
+            self._note_rubbish(line)
         else:
             future.set_result(answer)
+
+    def _note_rubbish(self, line: bytes) -> None:
+        self.rubbish += 1
+        if self.rubbish == 1:
+            self.rubbish_words = repr(line[:RUBBISH_SHOWN_MAX].decode(errors="replace").strip())
+            self._on_rubbish(self)
 
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 
 class EnvironmentFailed(Exception):
-    """The world could not do its part; says nothing about what is under test."""
+    """The world could not do its part; says nothing about what is under test. `output` is what
+    simulated targets had written by then, by actor."""
+
+    output: Mapping[str, str] = MappingProxyType({})
 
 
 class ActorGone(Exception):
@@ -41,6 +45,10 @@ class World(Protocol):
 
     def running(self, actor: str) -> bool:
         """Whether the actor has been started and has not died."""
+        ...
+
+    def ended_by_itself(self, actor: str) -> bool:
+        """Whether it is not running any more, and nobody killed or stopped it."""
         ...
 
     async def ask(self, service: str, request: Mapping[str, object], timeout_s: float) -> object:

@@ -19,7 +19,7 @@ UNBLOCKED = "caller_is_never_blocked"
 DISCIPLINE = "retry_discipline"
 BREAKER = "breaker_is_silent"
 BEFORE_READY = "nothing_sent_before_ready"
-BACK = "comes_back_ready"
+BACK = "targets_keep_running"
 HEALTH = "health_tells_the_truth"
 CONFLICT = "conflict_is_reported"
 BAD_INPUT = "bad_input_changes_nothing"
@@ -128,7 +128,21 @@ SERVERS: tuple[Specimen, ...] = (
 CORRECT: tuple[Specimen, ...] = (
     client("correct", "register_trade", ""),
     replace(
-        client("blocking", "register_trade", ""), name="register-trade-blocking", world="local"
+        client("blocking", "register_trade", ""),
+        name="register-trade-blocking",
+        world="local",
+        where=(
+            "down-during",
+            "answer-lost-once",
+            "errors-then-fine",
+            "throttled",
+            "refused",
+            "zero-is-a-value",
+            "same-trade-everywhere",
+            "conflicting-payloads",
+            "hundred-at-once",
+            "kill-after-ack",
+        ),
     ),
     server("correct", "make_app", ""),
 )

@@ -13,6 +13,7 @@ interpreter's folders, which importing needs.
 from __future__ import annotations
 
 import _thread
+import asyncio
 import os
 import sys
 import threading
@@ -65,7 +66,7 @@ CHANGES = (
 )
 """Events that name what is changed first."""
 
-_real_sleep = time.sleep
+_real_sleep, _real_exit = time.sleep, os._exit
 _STARTS: tuple[tuple[ModuleType, str, Callable[..., Any]], ...] = tuple(
     (module, name, getattr(module, name))
     for module, name in (
@@ -84,6 +85,7 @@ class Guard:
 
     def __init__(self) -> None:
         self._folders: dict[str, str] = {}
+        self._readable: tuple[str, ...] = ()
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -92,13 +94,13 @@ class Guard:
         _hook_in()
         before = _watching
         _watching = self
-        time.sleep = _sleep
+        time.sleep, os._exit = _sleep, _exit
         for module, name, real in _STARTS:
             setattr(module, name, partial(_start, real))
         try:
             yield
         finally:
-            time.sleep = _real_sleep
+            time.sleep, os._exit = _real_sleep, _real_exit
             for module, name, real in _STARTS:
                 setattr(module, name, real)
             _watching = before
@@ -106,6 +108,12 @@ class Guard:
     def allow(self, actor: str, folder: Path) -> None:
         """The processes of the actor may read and write below `folder`."""
         self._folders[actor] = f"{folder.resolve()}{os.sep}"
+
+    def allow_reading(self, folder: Path) -> None:
+        """Every process may read below `folder`."""
+        below = f"{folder.absolute()}{os.sep}"
+        if below not in self._readable:
+            self._readable += (below,)
 
     def is_own(self, process: Process, path: str) -> bool:
         """Whether it is in a folder that the process may write to."""
@@ -155,7 +163,8 @@ def _judge_open(guard: Guard, process: Process, _event: str, args: tuple[Any, ..
         return
     if flags & WRITES:
         refuse(f"a file of the machine (open for writing: {name})")
-    if not name.startswith((*READABLE, sys.prefix, sys.base_prefix, *_sources())):
+    allowed = (*READABLE, sys.prefix, sys.base_prefix, *guard._readable, *_sources())
+    if not name.startswith(allowed):
         refuse(f"a file of the machine (open: {name})")
 
 
@@ -202,6 +211,19 @@ def _sleep(seconds: float | SupportsIndex) -> None:
     if current_process() is not None:
         refuse(f"a blocking sleep (time.sleep of {seconds} s)")
     _real_sleep(seconds)
+
+
+def _exit(status: int) -> NoReturn:
+    """Ends no more than the simulated process, and that at once, whatever its code would catch."""
+    process = current_process()
+    if process is None:
+        _real_exit(status)
+    ended = SystemExit(status)
+    on_exit = getattr(asyncio._get_running_loop(), "on_exit", None)
+    if on_exit is not None:
+        on_exit(process, ended)
+    process.stop_if_dead()
+    raise ended
 
 
 def _start(real: Callable[..., Any], *args: Any, **named: Any) -> Any:

@@ -132,6 +132,8 @@ class SimLoop(Sealed):
     ) -> None:
         self.network: Network | None = None
         """Who carries sockets; without one there are none."""
+        self.on_exit: Callable[[Process, SystemExit], None] | None = None
+        """Told where code of a process asks for its end; else that ends the run."""
         self.steps = 0
         self._now_s = 0.0
         self._schedule = schedule
@@ -237,8 +239,12 @@ class SimLoop(Sealed):
                 handle.context.run(handle.callback, *handle.args)
             except ProcessKilled:
                 pass  # its process died in the middle of it: there is nobody to tell
-            except (KeyboardInterrupt, SystemExit):
+            except KeyboardInterrupt:
                 raise
+            except SystemExit as ended:
+                if process is None or self.on_exit is None:
+                    raise
+                self.on_exit(process, ended)
             except BaseException as error:  # noqa: BLE001 - as every event loop does
                 self.call_exception_handler({"message": "callback failed", "exception": error})
         if self._failure is not None:
@@ -508,7 +514,7 @@ class SimLoop(Sealed):
         # Else a loop that somebody still holds would keep every actor alive.
         self._buried.clear()
         self._left.clear()
-        self.network = None
+        self.network = self.on_exit = None
 
     async def shutdown_asyncgens(self) -> None:
         """Asynchronous generators end with their tasks."""

@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("core", "simulator", "chaos", "scenarios", "loadtests")
+PACKAGES = ("core", "simulator", "chaos", "scenarios", "loadtests", "dtms_lab")
 REFUSED_NAMES = {"utils", "helpers", "manager", "base", "common", "misc"}
-SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
+SOURCES = [
+    path for package in (*PACKAGES, "dtms_lab") for path in sorted((ROOT / package).rglob("*.py"))
+]
 
 
 @pytest.mark.parametrize(
     "name",
-    [*PACKAGES, "tests", "pyproject.toml", "README.md", "ARCHITECTURE.md", "CHANGELOG.md",
-     "Makefile", ".ci/run", ".github/workflows", "requirements.lock"],
+    [*PACKAGES, "dtms_lab", "docs", "examples", "tests", "pyproject.toml", "README.md",
+     "ARCHITECTURE.md", "CHANGELOG.md", "Makefile", ".ci/run", ".github/workflows",
+     "requirements.lock"],
 )  # fmt: skip
 def test_the_top_level_is_complete(name) -> None:
     assert (ROOT / name).exists()

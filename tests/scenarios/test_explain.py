@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from scenarios.checkers.acknowledged_is_kept import acknowledged_is_kept
-from scenarios.explain import LINE_CHARACTERS_MAX, OPERATIONS_MAX, explain
+from scenarios.explain import LINE_CHARACTERS_MAX, OPERATIONS_MAX, explain, tell
 from scenarios.history import History, Op
 from scenarios.verdict import Invalid, Unknown, Valid
 
@@ -97,3 +97,14 @@ def test_a_refusal_is_told_in_its_own_words():
     assert " body=" not in line
     assert "service" not in line
     assert len(line) <= LINE_CHARACTERS_MAX
+
+
+def test_a_history_is_told_from_its_end():
+    ops = tuple(Op(n, n * 1_000_000, "bot/0", "ok", "register", {"ticket": n}) for n in range(5))
+    lines = tell(History(ops), operations_max=2).splitlines()
+    assert lines == [
+        "   ... 3 operations before",
+        "   3.000s bot/0      ok     register 3",
+        "   4.000s bot/0      ok     register 4",
+    ]
+    assert len(tell(History(ops)).splitlines()) == 5

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from scenarios.targets import shim
+from scenarios.targets import asgi_server, shim
+from scenarios.targets.location import locate
 from scenarios.targets.spec import (
     ClientTarget,
     CommandClient,
@@ -82,19 +82,14 @@ def exit_status(ended: SystemExit) -> int:
 def application(
     factory: Callable[..., Any], data_dir: Path, broker_url: str, registry_url: str
 ) -> Any:
-    """What a server's factory makes; it is given as much as it takes."""
-    given = (str(data_dir), broker_url, registry_url)
-    return factory(*given[: len(inspect.signature(factory).parameters)])
+    """What a server's factory makes."""
+    return factory(*asgi_server.arguments(factory, str(data_dir), broker_url, registry_url))
 
 
 def _is_plain(location: str) -> bool:
     """Whether the source defines it with `def`. It is not run for this."""
-    place, _, name = location.rpartition(":")
-    path = Path(place)
-    if not place.endswith(".py"):
-        spec = importlib.util.find_spec(place)
-        path = Path(spec.origin if spec is not None and spec.origin is not None else "")
-    if not path.is_file():
-        return False
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    return any(isinstance(node, ast.FunctionDef) and node.name == name for node in tree.body)
+    found = locate(location)
+    tree = ast.parse(found.source.read_text(encoding="utf-8"))
+    return any(
+        isinstance(node, ast.FunctionDef) and node.name == found.function for node in tree.body
+    )

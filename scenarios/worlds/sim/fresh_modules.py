@@ -1,133 +1,86 @@
 """A target's modules, loaded anew for each simulated process.
 
 Nothing that a module keeps in its variables leaks from one process, or one episode, into the next:
-each gets modules of its own, as processes do. Shared are only the modules of installed packages
-and of this repository, and what a target imports from its own folder not at the top of a module but
-when it runs.
+each gets modules of its own, as processes do, whether they are imported at the top of a module or
+when a function runs. Shared are only the modules of installed packages and of this repository.
 """
 
 from __future__ import annotations
 
-import datetime
 import importlib
-import importlib.util
+import os
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from scenarios.import_path import users_folders
+from scenarios.targets import shim
+from scenarios.worlds.sim.module_table import ModuleTable, forget
 from scenarios.worlds.world import EnvironmentFailed
+from simulator.deterministic.guard import Guard
+from simulator.deterministic.process import current_process
+
+_import_module = importlib.import_module
 
 
 class FreshModules:
-    """For one episode; `close` at its end."""
+    """For one episode. `guard` is told what targets may read."""
 
-    def __init__(self) -> None:
-        self._folders: list[str] = []
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._tables: dict[str, ModuleTable] = {}
 
-    def load(self, location: str, process: str) -> Callable[..., Any]:
-        """The function at `FILE.py:function` or `module:function`, in modules that nobody else
-        has. `process` names whose they are. Raises whatever the module raises."""
-        place, _, name = location.rpartition(":")
-        before = set(sys.modules)
-        if place.endswith(".py"):
-            module = self._from_file(Path(place), f"target of {process}")
-        else:
-            module = _from_package(place)
-        own = [module, *_take_out(before, Path(module.__file__ or ".").parent)]
-        for each in own:
-            _set_clock(each)
+    @contextmanager
+    def importable(self) -> Iterator[None]:
+        """Targets can be loaded inside; afterwards nothing is left of them."""
+        try:
+            yield
+        finally:
+            if self._tables:
+                sys.meta_path.remove(self)
+                importlib.import_module = _import_module
+            for actor in self._tables:
+                forget(actor)
+            self._tables.clear()
+
+    def load(self, location: str, actor: str) -> Callable[..., Any]:
+        """The function at `location`, in modules that only this process of the actor has. Raises
+        whatever the module raises."""
+        folder, place, name = shim.parse(location)
+        main = place if place.endswith(".py") else ""
+        folders = [*filter(None, (folder,)), *users_folders(os.environ)]
+        for each in folders:
+            self._guard.allow_reading(Path(each))
+        if not self._tables:
+            sys.meta_path.insert(0, self)
+            importlib.import_module = self._import_module
+        forget(actor)
+        package = "" if main else place.partition(".")[0]
+        table = self._tables[actor] = ModuleTable(actor, folders, package, main)
+        module = _import_module(table.own_name(shim.MAIN if main else place))
         try:
             function: Callable[..., Any] = getattr(module, name)
         except AttributeError as error:
             raise EnvironmentFailed(f"{place} has no {name}") from error
         return function
 
-    def close(self) -> None:
-        """Targets are importable no more."""
-        for folder in self._folders:
-            sys.path.remove(folder)
-        self._folders.clear()
+    def find_spec(
+        self,
+        fullname: str,
+        path: Sequence[str] | None = None,
+        target: ModuleType | None = None,  # noqa: ARG002 - a finder is called so
+    ) -> ModuleSpec | None:
+        """What the import machinery asks every finder."""
+        _name, marked, actor = fullname.partition(".")[0].rpartition("@")
+        table = self._tables.get(actor) if marked else None
+        return table.spec(fullname, path) if table is not None else None
 
-    def _from_file(self, path: Path, name: str) -> ModuleType:
-        folder = str(path.parent)
-        if folder not in self._folders:
-            self._folders.append(folder)
-            sys.path.insert(0, folder)
-        spec = importlib.util.spec_from_file_location(name, path)
-        if spec is None or spec.loader is None:
-            raise EnvironmentFailed(f"cannot import {path}")
-        module = importlib.util.module_from_spec(spec)
-        # Dataclasses and the like look their module up while it runs.
-        sys.modules[name] = module
-        try:
-            spec.loader.exec_module(module)
-        finally:
-            del sys.modules[name]
-        return module
-
-
-def _from_package(name: str) -> ModuleType:
-    """The module and its whole package anew; those that others have stay as they are."""
-    top = name.partition(".")[0]
-    kept = {n: m for n, m in sys.modules.items() if n == top or n.startswith(f"{top}.")}
-    for each in kept:
-        del sys.modules[each]
-    try:
-        return importlib.import_module(name)
-    finally:
-        for each in [n for n in sys.modules if n == top or n.startswith(f"{top}.")]:
-            del sys.modules[each]
-        sys.modules.update(kept)
-
-
-def _take_out(before: set[str], folder: Path) -> list[ModuleType]:
-    """What was imported just now from the target's own folder; the next load imports it again."""
-    own = []
-    for name in sys.modules.keys() - before:
-        file = getattr(sys.modules[name], "__file__", None)
-        if file and Path(file).is_relative_to(folder) and "site-packages" not in file:
-            own.append(sys.modules.pop(name))
-    return own
-
-
-class _AnyDatetime(type):
-    def __instancecheck__(cls, instance: object) -> bool:
-        return isinstance(instance, datetime.datetime)
-
-
-class VirtualDatetime(datetime.datetime, metaclass=_AnyDatetime):
-    """`datetime` as a target's modules see it: the class of the standard library, but for the
-    present, which is the simulation's. It makes plain datetimes."""
-
-    def __new__(cls, *args: Any, **named: Any) -> Any:
-        return datetime.datetime(*args, **named)
-
-    @classmethod
-    def now(cls, tz: datetime.tzinfo | None = None) -> Any:
-        """`time.time()` is the loop's during a run."""
-        return datetime.datetime.fromtimestamp(time.time(), tz)
-
-    @classmethod
-    def utcnow(cls) -> Any:
-        return datetime.datetime.fromtimestamp(time.time(), datetime.UTC).replace(tzinfo=None)
-
-    @classmethod
-    def today(cls) -> Any:
-        return cls.now()
-
-
-def _set_clock(module: ModuleType) -> None:
-    """`datetime.now` cannot be exchanged in the class; so the class is, where the module holds it,
-    and the module `datetime` likewise. What a module asks while it is loaded is not covered."""
-    for name, value in tuple(vars(module).items()):
-        if value is datetime.datetime:
-            setattr(module, name, VirtualDatetime)
-        elif value is datetime:
-            setattr(module, name, _VIRTUAL_MODULE)
-
-
-_VIRTUAL_MODULE = ModuleType("datetime", datetime.__doc__)
-vars(_VIRTUAL_MODULE).update({**vars(datetime), "datetime": VirtualDatetime})
+    def _import_module(self, name: str, package: str | None = None) -> ModuleType:
+        """`importlib.import_module`, for a name that a target may have made up when it ran."""
+        process = current_process()
+        table = self._tables.get(process.name) if process is not None else None
+        return _import_module(name if table is None else table.own_name(name), package)

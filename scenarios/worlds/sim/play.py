@@ -13,15 +13,19 @@ from scenarios.history import History, Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.spec import ClientTarget, ReferenceClient, ServerTarget, SimulatedServer
 from scenarios.workload import Lane
+from scenarios.worlds.sim.foreign import are_foreign
 from scenarios.worlds.sim.moment import BEGINNING
+from scenarios.worlds.sim.output import Output
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.points import Reached
+from scenarios.worlds.sim.shared_state import put_back
 from scenarios.worlds.sim.world import Fidelity, SimWorld
 from scenarios.worlds.world import EnvironmentFailed
 from simulator.deterministic.loop import SimLoop
 from simulator.deterministic.real import NotSimulated
 from simulator.deterministic.schedule import Kind, Noted, Schedule, Scripted, schedule_of
 from simulator.deterministic.stand_ins import stand_ins
+from simulator.deterministic.watchdog import watchdog
 
 STEPS_MAX = 200_000
 """Callbacks of one episode; the busiest of the suites take a tenth."""
@@ -64,7 +68,8 @@ class Plan:
 @dataclass(frozen=True, slots=True)
 class Played:
     """What came of a plan. `choices` and `decisions` are those that were not benign, and `trail`
-    the points that were passed; both are empty unless asked for."""
+    the points that were passed; both are empty unless asked for. `output` is what foreign targets
+    wrote, by actor."""
 
     history: History
     steps: int
@@ -72,6 +77,7 @@ class Played:
     choices: Mapping[str, float]
     decisions: Decisions
     trail: tuple[Reached, ...] = ()
+    output: Mapping[str, str] = field(default_factory=dict)
 
 
 def play(plan: Plan, *, note: bool = False, trail: bool = False) -> Played:
@@ -104,6 +110,7 @@ def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played
     )
     if trail:
         world.crossings.trail = []
+    output = Output()
 
     async def episode() -> None:
         await world.open()
@@ -114,7 +121,13 @@ def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played
         finally:
             await world.aclose()
 
-    with world.guard.watching():
+    with ExitStack() as setting:
+        setting.enter_context(world.guard.watching())
+        if are_foreign(plan.client, plan.server):
+            setting.enter_context(put_back())
+            setting.enter_context(world.modules.importable())
+            setting.enter_context(output.caught())
+            setting.enter_context(watchdog(loop))
         try:
             loop.run(episode())
             # Before the loop is closed: what ends there is no part of the episode.
@@ -125,10 +138,13 @@ def _play(plan: Plan, loop: SimLoop, noted: Noted | None, trail: bool) -> Played
                 choices.made,
                 noted.decisions if noted is not None else {},
                 tuple(world.crossings.trail or ()),
+                output.told(),
             )
-        except NotSimulated as escape:
+        except (NotSimulated, EnvironmentFailed) as escape:
             # A program that cannot be simulated is no worse for it: local can run it.
-            raise EnvironmentFailed(str(escape)) from escape
+            failure = EnvironmentFailed(str(escape))
+            failure.output = output.told()
+            raise failure from escape
         finally:
             loop.close()
 

@@ -38,6 +38,7 @@ class Run:
     listening: bool = False
     exit_status: int | None = None
     last_words: str = ""
+    ended_by_itself: bool = False
     stop: Callable[[], Awaitable[None]] | None = None
     when_ready: list[Script] = field(default_factory=list)
 

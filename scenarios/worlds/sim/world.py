@@ -17,7 +17,7 @@ from chaos.capabilities import Undo
 from core.events import Level
 from core.settings import Policy, Settings
 from scenarios.choices import Choices
-from scenarios.episode import plain
+from scenarios.episode import WORDS_MAX, plain
 from scenarios.history import Recorder
 from scenarios.scenario import Scenario
 from scenarios.targets.notebook import Notebook
@@ -155,9 +155,10 @@ class SimWorld:
         self.recorder = recorder
         self.parts = parts
         self.clock = SimClock(loop)
+        loop.on_exit = self._left
         self.crossings = Crossings(self.now_us)
         self.guard = Guard()
-        self._modules = FreshModules()
+        self.modules = FreshModules(self.guard)
         self._folder: Path | None = None
         self.runs: dict[str, Run] = {}
         self.disks: dict[str, Disk] = {}
@@ -192,6 +193,10 @@ class SimWorld:
         run = self.runs.get(actor)
         return run is not None and run.running
 
+    def ended_by_itself(self, actor: str) -> bool:
+        run = self.runs.get(actor)
+        return run is not None and not run.running and run.ended_by_itself
+
     async def start(self, actor: str) -> None:
         if self.running(actor):
             self._wake(actor)
@@ -218,7 +223,7 @@ class SimWorld:
 
         def gone() -> None:
             if not answered.done():
-                answered.set_exception(ActorGone(f"{service} exited with status {KILLED}"))
+                answered.set_exception(ActorGone(f"{service} exited with status {run.exit_status}"))
 
         async def answer() -> None:
             while run.service is None:  # noqa: ASYNC110 - a start-up has no event
@@ -350,7 +355,6 @@ class SimWorld:
         for run in self.runs.values():
             run.process.die()
         await self.wires.aclose()
-        self._modules.close()
         if self._folder is not None:
             shutil.rmtree(self._folder)
 
@@ -453,7 +457,7 @@ class SimWorld:
 
     async def _foreign_service(self, run: Run, client: FunctionClient) -> None:
         try:
-            function = self._modules.load(client.location, _name(run.process))
+            function = self.modules.load(client.location, run.process.name)
             run.service = FunctionService(
                 function,
                 self.wires.url(run.actor, "dtms"),
@@ -470,7 +474,7 @@ class SimWorld:
         broker_url = self.wires.url("dtms", "broker") if "broker" in needs else ""
         registry_url = self.wires.url("dtms", "main-api") if "main-api" in needs else ""
         try:
-            factory = self._modules.load(server.location, _name(run.process))
+            factory = self.modules.load(server.location, run.process.name)
             app = application(factory, folder, broker_url, registry_url)
             await self.wires.serve_app(run, app)
         except SystemExit as ended:
@@ -491,8 +495,16 @@ class SimWorld:
     def _fail(self, run: Run, error: BaseException, status: int) -> None:
         """The process ends by itself, with these last words."""
         run.last_words = f"{type(error).__name__}: {error}"
+        run.ended_by_itself = True
         self._exit(run, status)
         run.process.stop_if_dead()
+
+    def _left(self, process: Process, ended: SystemExit) -> None:
+        """Code of the process asked, somewhere, to end it."""
+        run = next((run for run in self.runs.values() if run.process is process), None)
+        if run is not None and run.running:
+            run.last_words, run.ended_by_itself = f"SystemExit: {ended}", True
+            self._exit(run, exit_status(ended))
 
     def _exit(self, run: Run, status: int) -> None:
         """The process is gone, by whatever hand."""
@@ -501,7 +513,9 @@ class SimWorld:
         run.exit_status = status
         run.process.die()
         if not self._closing:
-            value = {"actor": run.actor, "exit_status": status}
+            value: dict[str, object] = {"actor": run.actor, "exit_status": status}
+            if run.ended_by_itself:
+                value["words"] = run.last_words[-WORDS_MAX:]
             self.recorder.note("world", "exited", value)
 
     def note_ready(self, run: Run) -> None:
@@ -534,10 +548,6 @@ class DurableOwners:
 
     async def take(self, trade: Taken) -> None:
         self.tickets.add(trade.ticket)
-
-
-def _name(process: Process) -> str:
-    return f"{process.name} {process.epoch}"
 
 
 def _alive() -> bool:

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-
-from scenarios.zoo.clients.correct import BASE_S, CAP_S, DEADLINE_S, RETRYABLE, RIDDEN_OUT_S, Client
+from correct import BASE_S, CAP_S, DEADLINE_S, RETRYABLE, RIDDEN_OUT_S, Client
 
 POLL_S = 0.25
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-
-from scenarios.zoo.clients.correct import (
+from correct import (
     Answer,
     Client,
     Said,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from scenarios.zoo.clients.correct import Client, helper
+from correct import Client, helper
 
 Payload = dict[str, Any] | None
 

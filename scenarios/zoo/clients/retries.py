@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from scenarios.zoo.clients.correct import Answer, Client, Said, helper
+from correct import Answer, Client, Said, helper
 
 
 class NoBackOff(Client):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scenarios.zoo.servers.correct import Refused, Server, Trade
+from correct import Refused, Server, Trade
 
 
 class UnknownIs200(Server):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 
-from scenarios.zoo.servers.correct import OPEN, Refused, Server, Trade
+from correct import OPEN, Server, Trade
 
 
 class ForgetsAtRestart(Server):
@@ -71,11 +71,11 @@ class NeverReadyAgain(Server):
 
 
 class CrashesOnItsOwnRows(Server):
-    """Does not come up where something was closed before."""
+    """Stores a trade without a target, and does not come up with it."""
 
     def recover(self, known: dict[int, Trade], positions: dict[int, Trade] | None) -> None:
-        if any(trade.state != OPEN for trade in known.values()):
-            raise Refused(500, "broken", "there is a closed trade")
+        if any(trade.take_profit is None for trade in known.values()):
+            raise TypeError("float() argument must be a string or a real number, not 'NoneType'")
         super().recover(known, positions)
 
 

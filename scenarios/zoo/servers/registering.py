@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from scenarios.zoo.servers.correct import TERMS, Refused, Server, Trade, stamp
+from correct import TERMS, Refused, Server, Trade, stamp
 
 LATER_S = 0.3
 

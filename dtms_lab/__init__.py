@@ -1,0 +1,1 @@
+"""What a user meets of the lab, by a name no project has: the command and the pytest plugin."""

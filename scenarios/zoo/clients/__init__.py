@@ -1,1 +1,0 @@
-"""Clients: correct ones, and ones with a planted bug each."""

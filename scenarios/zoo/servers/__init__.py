@@ -1,1 +1,0 @@
-"""Servers: a correct one, and ones with a planted bug each."""
