@@ -117,6 +117,8 @@ async def audition_in_sim(targets: Targets, folder: Path, within_s: float = SIM_
     loop = asyncio.get_running_loop()
     with processes(1) as pool:
         playing = loop.run_in_executor(pool, play_quietly, client.name, server.name)
+        # Where nobody waits for it any more, what becomes of it is no news.
+        playing.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Not cancelled where it takes too long: the pool's own thread would stumble over it.
         await asyncio.wait([playing], timeout=within_s)
         if not playing.done():
@@ -176,6 +178,8 @@ async def _hear(
             kind = type(targets.server if actor == "dtms" else targets.client)
             function = issubclass(kind, FunctionClient | FactoryServer)
             return _refusal(world, actor, f"{name}: ", why, function, folder / "logs" / "audition")
+    except EnvironmentFailed as failure:
+        return Refusal(f"{name} could not be tried: {failure}", ExitStatus.ENVIRONMENT_FAILED)
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

@@ -1,6 +1,7 @@
 """Reading a target's name: which client and which server are under test, and how each is started.
 
-Clients: `reference`; `FILE.py:function` or `module:function` with the helper's signature;
+Clients: `reference`; `FILE.py:function` or `module:function` with the helper's signature, or
+`FOLDER:module:function` for a module that is found in that folder only;
 `cmd:ARGV`, any program that speaks the JSON-lines protocol on its standard streams.
 Servers: `simulated`; `FILE.py:factory` or `module:factory`, an ASGI application's factory;
 `cmd:ARGV` with `{port}`, `{data_dir}`, `{broker_url}`, `{registry_url}`; `http://...`, one that
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import shlex
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -174,15 +176,31 @@ def _parameters(path: Path, function: str, name: str) -> int:
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError) as error:
         raise TargetRefused(f"{name}: cannot be read: {error}") from error
-    for node in tree.body:
+    for node in _statements(tree.body):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name == function:
             return len(node.args.posonlyargs) + len(node.args.args)
-        if isinstance(node, ast.ImportFrom | ast.Import | ast.Assign) and _binds(node, function):
+        if _binds(node, function):
             return 1
     raise TargetRefused(f"{name}: {path.name} defines no {function}")
 
 
-def _binds(node: ast.ImportFrom | ast.Import | ast.Assign, function: str) -> bool:
-    if isinstance(node, ast.Assign):
-        return any(isinstance(t, ast.Name) and t.id == function for t in node.targets)
-    return any((alias.asname or alias.name) == function for alias in node.names)
+def _statements(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    """Those of the module itself, also under its `if`, `try` and `with`."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            for name in ("body", "orelse", "finalbody"):
+                yield from _statements(getattr(node, name, ()))
+            for handler in getattr(node, "handlers", ()):
+                yield from _statements(handler.body)
+
+
+def _binds(node: ast.stmt, function: str) -> bool:
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        return any(isinstance(t, ast.Name) and t.id == function for t in targets)
+    if isinstance(node, ast.ClassDef):
+        return node.name == function
+    if isinstance(node, ast.ImportFrom | ast.Import):
+        return any((alias.asname or alias.name) in (function, "*") for alias in node.names)
+    return False

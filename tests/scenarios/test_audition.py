@@ -13,6 +13,7 @@ from scenarios.audition import Refusal, audition, audition_in_sim
 from scenarios.output import ExitStatus
 from scenarios.targets.spec import client_target, server_target
 from scenarios.targets.targets import Targets
+from scenarios.worlds.local import LocalWorld
 
 USAGE, FAILED = ExitStatus.USAGE, ExitStatus.ENVIRONMENT_FAILED
 TARGETS = """
@@ -167,6 +168,16 @@ async def test_a_server_that_is_not_there_is_refused(
     refusal = await heard(folder, "reference", server, 0.5)
     assert refusal is not None
     assert (refusal.sentence, refusal.status) == (f"--server {server}: {sentence}", FAILED)
+
+
+async def test_where_the_labs_own_server_does_not_start_that_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(LocalWorld, "_simulated_argv", lambda *_ports: ("false",))
+    refusal = await heard(folder, f"{folder}/targets.py:unkind", "simulated", 20.0)
+    assert refusal is not None
+    assert refusal.status is FAILED
+    assert "could not be tried: dtms ended before it was ready" in refusal.sentence
 
 
 async def test_who_can_be_a_target_is_not_judged_here(folder: Path) -> None:

@@ -64,6 +64,11 @@ def test_rubbish_is_one_only_where_an_answer_is_missing(history) -> None:
     """
     answered = history(rubbish + "0.5s bot/0 ok register 1001")
     assert targets_keep_running(answered) == Valid()
+    hung = history(
+        "0.0s world ok start bot\n0.3s bot/0 invoke register 1001\n"
+        "185.3s bot/0 info register 1001 ! no answer in 185 s"
+    )
+    assert targets_keep_running(hung) == Valid()
     missing = history(rubbish + "185.3s bot/0 info register 1001 ! no answer in 185 s")
     assert targets_keep_running(missing) == Invalid(
         "bot printed what is no answer: 'hello'", (3, 2)

@@ -49,6 +49,37 @@ def test_a_factory_takes_the_broker_if_it_has_a_second_parameter(file) -> None:
     assert two.takes_broker
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    import fast\nexcept ImportError:\n    def f(t, d): ...\n",
+        "if True:\n    from other import f\n",
+        "from other import *\n",
+        "f: object = print\n",
+        "class f: ...\n",
+    ],
+)
+def test_a_name_may_be_bound_in_any_way(tmp_path, text) -> None:
+    (tmp_path / "target.py").write_text(text)
+    assert client_target(f"{tmp_path}/target.py:f").level == "helper"
+
+
+def test_a_target_is_named_by_its_place(tmp_path, monkeypatch) -> None:
+    (tmp_path / "core").mkdir()
+    (tmp_path / "core" / "__init__.py").write_text("raise RuntimeError('is not run for this')\n")
+    (tmp_path / "core" / "mine.py").write_text("def f(ticket, trade): ...\n")
+    monkeypatch.chdir(tmp_path)
+    for name in ("core/mine.py:f", f"{tmp_path}/core/mine.py:f"):
+        assert client_target(name).name == f"{tmp_path}/core/mine.py:f"
+    for name in ("core.mine:f", f"{tmp_path}:core.mine:f"):
+        assert client_target(name).name == f"{tmp_path}:core.mine:f"
+    monkeypatch.chdir("/")
+    assert client_target(f"{tmp_path}:core.mine:f").name == f"{tmp_path}:core.mine:f"
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert client_target("core.mine:f").name == f"{tmp_path}:core.mine:f"
+    assert client_target("json:loads").name == "json:loads"
+
+
 @pytest.mark.parametrize("name", ["alias", "loads", "system"])
 def test_names_that_are_bound_otherwise_are_found_too(file, name) -> None:
     assert client_target(f"{file}:{name}").level == "helper"

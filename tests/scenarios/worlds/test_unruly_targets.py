@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from scenarios import episode
+from scenarios.history import History
 from scenarios.local_campaign import LocalCampaign
-from scenarios.scenario import Bounds
+from scenarios.scenario import Bounds, Scenario
 from scenarios.sim_campaign import SimCampaign
 from scenarios.suites import SCENARIOS
 from scenarios.targets.spec import client_target, server_target
@@ -18,6 +21,7 @@ from scenarios.targets.targets import Targets
 from scenarios.trial import Outcome, Trial, WorldName
 from scenarios.verdict import Invalid
 
+AGAIN = SCENARIOS["registered-again"]
 UNRULY = """
 import asyncio, os, sys
 import httpx
@@ -125,9 +129,9 @@ def targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def played(
-    folder: Path, world: WorldName, client: str, server: str, scenario: str = "registered-again"
+    folder: Path, world: WorldName, client: str, server: str, scenario: Scenario = AGAIN
 ) -> Outcome:
-    trial = Trial(SCENARIOS[scenario], 3, world, "socket")
+    trial = Trial(scenario, 3, world, "socket")
     given = Targets(client_target(client), server_target(server))
     outcomes: list[Outcome] = []
     if world == "local":
@@ -147,6 +151,11 @@ def why(outcome: Outcome, checker: str) -> str:
     return verdict.why
 
 
+def told_by(outcome: Outcome) -> History:
+    assert outcome.history is not None
+    return History.read(outcome.history)
+
+
 def log(folder: Path, outcome: Outcome, actor: str) -> str:
     return (folder / "out" / "logs" / outcome.trial.name / f"{actor}.log").read_text()
 
@@ -159,6 +168,9 @@ def test_a_client_that_ends_in_the_middle_is_told(
     outcome = played(targets, world, f"{targets}/unruly.py:{client}", "simulated")
     said = why(outcome, "targets_keep_running")
     assert f" ended by itself with status {status}: " in said
+    history = told_by(outcome)
+    starts = [op.index for op in history.notes("start", "world") if op.get("actor") == "bot"]
+    assert len(starts) >= 3  # it is asked again, as somebody supervises it
     assert log(targets, outcome, "bot").startswith("cannot go on\n")
 
 
@@ -181,6 +193,15 @@ def test_a_client_that_hangs_is_told_and_asked_no_more(targets: Path, world: Wor
     assert log(targets, outcome, "bot").startswith("waiting for ever\n")
 
 
+def test_who_hangs_is_asked_no_more(targets: Path) -> None:
+    """Each wait is as long as a call may take; an episode must end within its time."""
+    (lane, *_others) = AGAIN.workload(Random(0))
+    lane = replace(lane, operations=lane.operations * 3)
+    scenario = replace(AGAIN, workload=lambda _random: (lane,))
+    outcome = played(targets, "local", f"{targets}/unruly.py:hangs", "simulated", scenario)
+    assert len(told_by(outcome).calls("register")) == 2  # the second hangs
+
+
 def test_a_program_that_prints_rubbish_is_told(targets: Path) -> None:
     name = f"cmd:{sys.executable} {targets}/rubbish.py"
     outcome = played(targets, "local", name, "simulated")
@@ -200,7 +221,9 @@ def test_a_server_that_ends_by_itself_is_told(targets: Path, world: WorldName) -
 @pytest.mark.parametrize("world", ["local", "sim"])
 def test_a_server_that_does_not_come_back_is_told(targets: Path, world: WorldName) -> None:
     server = f"{targets}/server.py:locked"
-    outcome = played(targets, world, f"{targets}/unruly.py:good", server, "kill-after-ack")
+    outcome = played(
+        targets, world, f"{targets}/unruly.py:good", server, SCENARIOS["kill-after-ack"]
+    )
     said = why(outcome, "targets_keep_running")
     locked = "RuntimeError: the store is locked by another process"
     assert said.startswith(f"dtms ended by itself with status 1: {locked} (and ")
