@@ -70,7 +70,7 @@ class _Case:
     @cached_property
     def others_may_have(self) -> bool:
         """Whether the trade can be there without the doing of a call that reported failure."""
-        if self.restorable or len(self.failed) < len(self.calls):
+        if (self.restorable and not self._only_universal) or len(self.failed) < len(self.calls):
             return True
         spans = {
             service: Spans(r.call for r in self.failed if r.service == service)
@@ -81,6 +81,12 @@ class _Case:
             and not (e.service in spans and spans[e.service].any_open_at(e.begun))
             for e in self.tries
         )
+
+    @property
+    def _only_universal(self) -> bool:
+        """Only the Universal Manager has it: no recovery of the DTMS API hands it a trade."""
+        universal = self.final.universal or ()
+        return self.final.presence(self.ticket) != "active" and self.ticket in universal
 
     @cached_property
     def _registered_at(self) -> dict[str, list[tuple[int, Exchange]]]:

@@ -78,6 +78,22 @@ def test_held_by_the_universal_manager_is_there_too(history):
     assert failure_is_honest(told).why == LIE
 
 
+def test_no_recovery_of_the_server_explains_what_the_universal_manager_holds(history):
+    told = history(
+        """
+        0.1s world ok start broker
+        0.2s broker ok execute 1001 strategy_type=breakout
+        0.3s bot/0 invoke register 1001
+        0.4s bot/0 fail register 1001
+        1.0s world ok start dtms
+        2.0s world ok ready dtms
+        9.0s auditor ok read-all 1001:absent
+        9.0s auditor ok universal 1001
+        """
+    )
+    assert failure_is_honest(told).why == LIE
+
+
 @pytest.mark.parametrize(
     "rest",
     [
