@@ -74,11 +74,11 @@ def tried(subject: Subject, equivalents: Sequence[Equivalent], jobs: int) -> Ver
 def _must_pass(subject: Subject) -> None:
     ((_, outcome),) = outcomes([_trial(subject, subject.source)], 1)
     if outcome is not Outcome.SURVIVED:
-        raise TestsFail(f"{subject.tests} fails without any mutant; mend that first")
+        raise TestsFail(f"{' '.join(subject.tests)}: fails without any mutant; mend that first")
 
 
 def _trial(subject: Subject, source: str) -> Trial:
-    return Trial(subject.module, source, (subject.tests,), str(subject.root))
+    return Trial(subject.module, source, subject.tests, str(subject.root))
 
 
 def _show_progress(subject: Subject, done: int, of: int) -> None:

@@ -16,7 +16,7 @@ WITH_ALL = ("core/*.py", "tests/conftest.py", "tests/core/conftest.py", "tests/m
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The module core.`name`, whose tests are tests/core/test_`name`.py; `root` holds both."""
+    """The module core.`name`, whose tests are tests/core/test_`name`*.py; `root` holds both."""
 
     name: str
     root: Path
@@ -26,8 +26,9 @@ class Subject:
         return f"core.{self.name}"
 
     @property
-    def tests(self) -> str:
-        return f"tests/core/test_{self.name}.py"
+    def tests(self) -> tuple[str, ...]:
+        found = self.root.glob(f"tests/core/test_{self.name}*.py")
+        return tuple(sorted(str(path.relative_to(self.root)) for path in found))
 
     @property
     def source(self) -> str:
@@ -36,7 +37,8 @@ class Subject:
     @property
     def inputs(self) -> str:
         """A digest of everything that can change what comes of its mutants."""
-        paths = (self.root / self.tests, *(p for w in WITH_ALL for p in self.root.glob(w)))
+        shared = (path for pattern in WITH_ALL for path in self.root.glob(pattern))
+        paths = (*(self.root / test for test in self.tests), *shared)
         digest = hashlib.sha256(sys.version.encode())
         for path in sorted(paths):
             digest.update(str(path.relative_to(self.root)).encode() + b"\0")
