@@ -24,7 +24,6 @@ from tests.mutation.verdict import Equivalent, Verdict, judged, read_equivalents
 
 ROOT = Path(__file__).parents[2]
 LISTED = Path(__file__).with_name("equivalent.toml")
-JOURNALS = ROOT / ".mutation"
 
 
 class TestsFail(Exception):
@@ -60,7 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def tried(subject: Subject, equivalents: Sequence[Equivalent], jobs: int) -> Verdict:
     """Tries what the journal does not know yet."""
     mutants = mutants_of(subject.source)
-    with Journal(JOURNALS / f"{subject.name}.jsonl", subject.inputs) as journal:
+    with Journal(subject.root / ".mutation" / f"{subject.name}.jsonl", subject.inputs) as journal:
         open_yet = [index for index in range(len(mutants)) if index not in journal.outcomes]
         if open_yet:
             _must_pass(subject)

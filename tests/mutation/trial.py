@@ -26,6 +26,7 @@ import pytest
 CPU_S_MAX = 30
 """Of one trial; a loop that a mutant made endless is ended by it."""
 WALL_S_MAX = 300.0
+"""Of one trial, for a mutant that waits for ever."""
 MEMORY_BYTES_MAX = 2 * 2**30
 PRELOADED = ("pytest", "pytest_asyncio.plugin", "pytest_timeout", "hypothesis.strategies", "httpx",
              "aiohttp", "prometheus_client", "tests.mutation.trial")  # fmt: skip
@@ -52,6 +53,7 @@ class Trial:
     source: str
     tests: tuple[str, ...]
     root: str
+    cpu_s_max: int = CPU_S_MAX
 
 
 def outcomes(trials: Sequence[Trial], jobs: int) -> Iterator[tuple[int, Outcome]]:
@@ -96,7 +98,9 @@ def outcome_of(exitcode: int | None) -> Outcome:
 
 def run(trial: Trial) -> None:
     """Ends the process with pytest's exit status."""
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_S_MAX, CPU_S_MAX + 5))
+    if trial.name in sys.modules:
+        raise RuntimeError(f"{trial.name} is here already; what forks may not have imported it")
+    resource.setrlimit(resource.RLIMIT_CPU, (trial.cpu_s_max, trial.cpu_s_max + 5))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     silence = os.open(os.devnull, os.O_WRONLY)
