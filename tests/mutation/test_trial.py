@@ -71,6 +71,25 @@ def test_a_known_mutant_dies_by_its_test_and_lives_without_it() -> None:
     ], done.stderr
 
 
+SPOILT = """
+import sys
+from pathlib import Path
+from tests.mutation import trial
+from tests.mutation.subjects import Subject
+
+trial.PRELOADED = (*trial.PRELOADED, "core.gate")
+gate = Subject("gate", Path.cwd())
+((_, outcome),) = trial.outcomes([trial.Trial(gate.module, gate.source, gate.tests, ".")], 1)
+print(outcome)
+"""
+
+
+def test_a_process_that_knows_the_module_already_can_try_no_mutant() -> None:
+    done = run(SPOILT)
+    assert done.stdout == "error\n"
+    assert "core.gate is here already" in done.stderr
+
+
 @pytest.fixture
 def late(tmp_path: Path) -> Path:
     for name, text in (
