@@ -1,3 +1,5 @@
+import math
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,3 +158,12 @@ def test_a_closed_breaker_has_nothing_to_wait_for() -> None:
 
 def test_half_open_without_a_probe_has_nothing_to_wait_for() -> None:
     assert opened().retry_in_s(30.0) == 0.0
+
+
+@given(st.floats(0, 1e6), st.floats(0.001, 1e4))
+def test_who_has_nothing_to_wait_for_is_let_through_and_nobody_else(opened_at, cooldown_s) -> None:
+    for now in (opened_at + cooldown_s, math.nextafter(opened_at + cooldown_s, 0)):
+        breaker = Breaker(threshold=1, cooldown_s=cooldown_s)
+        breaker.on_failure(opened_at)
+        waits_s = breaker.retry_in_s(now)
+        assert breaker.allow(now) is (waits_s == 0)
