@@ -177,6 +177,12 @@ def test_a_file_is_read_as_utf_8(tmp_path) -> None:
         load({}, file)
 
 
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path) -> None:
+    file = tmp_path / "dtms_config.json"
+    file.write_bytes(b'\xef\xbb\xbf{"DTMS_API_PORT": 9001}')
+    assert load({}, file).port == 9001
+
+
 def test_a_policy_is_read_from_a_mapping() -> None:
     policy = Policy.from_mapping({"base_s": 0.1, "retries": 2, "verify": False})
     assert (policy.base_s, policy.retries, policy.verify) == (0.1, 2, False)
