@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo test check bench profile digests soak hunt lock clean
+.PHONY: help setup demo test check bench profile digests soak hunt mutation lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -58,9 +58,12 @@ soak: setup ## 200,000 episodes; Ctrl-C stops, the same command goes on
 hunt: setup ## each planted bug, until it is found and made small
 	$(BIN)/python -m tests.zoo.hunt
 
+mutation: setup ## the core's decisions, mutated; stops and goes on
+	$(BIN)/python -m tests.mutation
+
 lock: ## resolve the lock anew (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --group dev pyproject.toml --output-file requirements.lock
 
 clean: ## remove what was built
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .mutation build dist

@@ -89,7 +89,8 @@ def judge_enable(trade: Trade, answer: Answer) -> Accepted | Refused | Conflicti
     if status in RETRYABLE_STATUSES or status >= 500:
         return Retryable(f"status {status}", answer.retry_after_s)
     if status >= 400:
-        return Refused(f"status {status}: {_message(answer)}".rstrip(": "))
+        message = _message(answer)
+        return Refused(f"status {status}: {message}" if message else f"status {status}")
     if status != 200:
         # A redirect or another 2xx is nothing the API ever sends: it says neither yes nor no.
         return Retryable(f"status {status}", answer.retry_after_s)
@@ -127,14 +128,10 @@ def judge_lookup(trade: Trade, answer: Answer) -> Present | Absent | Differs | U
 def judge_state(ticket: int, answer: Answer) -> str | None:
     """The state that a read-back tells of a ticket, whatever its data; None where it tells none."""
     body = answer.body
-    stored = body.get("trade_info") if isinstance(body, dict | Mapping) else None
-    if (
-        answer.status != 200
-        or not isinstance(body, dict | Mapping)
-        or not isinstance(stored, dict | Mapping)
-    ):
+    if answer.status != 200 or not isinstance(body, dict | Mapping):
         return None
-    if type(stored.get("ticket")) is not int or stored["ticket"] != ticket:
+    stored = body.get("trade_info")
+    if not isinstance(stored, dict | Mapping) or not _is_ticket(ticket, stored.get("ticket")):
         return None
     return _state(body, stored) or None
 
@@ -149,10 +146,9 @@ def judge_health(answer: Answer) -> Readiness:
 
 def differing_field(trade: Trade, stored: Mapping[object, object]) -> str | None:
     """The first field, in the trade's names, whose stored value is not the trade's."""
-    ticket = stored.get("ticket")
-    if type(ticket) is not int or ticket != trade.ticket:
-        return "ticket"
     get = stored.get
+    if not _is_ticket(trade.ticket, get("ticket")):
+        return "ticket"
     if get("symbol") != trade.symbol:
         return "symbol"
     if get("direction") != trade.direction:
@@ -172,12 +168,15 @@ def differing_field(trade: Trade, stored: Mapping[object, object]) -> str | None
 _STORED_NAMES = {"entry": "entry_price"}
 
 
+def _is_ticket(ticket: int, stored: object) -> bool:
+    return type(stored) is int and stored == ticket
+
+
 def _same_number(sent: float | None, stored: object) -> bool:
-    if type(stored) is float:
+    """A whole number may be written as one; true and false are not 1 and 0."""
+    if type(stored) is float or type(stored) is int:
         return stored == sent
-    if sent is None or stored is None:
-        return sent is None and stored is None
-    return isinstance(stored, int | float) and not isinstance(stored, bool) and stored == sent
+    return sent is None and stored is None
 
 
 def _state(body: Mapping[object, object], stored: Mapping[object, object]) -> str:

@@ -6,24 +6,25 @@ failures, and asked whether one more may be tried.
 
 from __future__ import annotations
 
-from enum import StrEnum
+import math
+from enum import StrEnum, auto
 
 
 class State(StrEnum):
     """CLOSED lets everything through, OPEN nothing, HALF_OPEN one probe."""
 
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
+    CLOSED = auto()
+    OPEN = auto()
+    HALF_OPEN = auto()
 
 
 class Event(StrEnum):
     """What can happen to a breaker."""
 
-    SUCCESS = "success"
-    FAILURE = "failure"
-    LIMIT = "limit"
-    COOLED = "cooled"
+    SUCCESS = auto()
+    FAILURE = auto()
+    LIMIT = auto()
+    COOLED = auto()
 
 
 TRANSITIONS: dict[State, dict[Event, State]] = {
@@ -55,14 +56,12 @@ class Breaker:
         self._cooldown_s = cooldown_s
         self._state = State.CLOSED
         self._failures = 0
-        self._opened_at = 0.0
-        self._probe_until = 0.0
-        self._probing = False
+        self._shut_until = -math.inf
 
     def state(self, now: float) -> State:
         """The state at `now`, seconds of the same clock as everywhere."""
-        if self._state is State.OPEN and now - self._opened_at >= self._cooldown_s:
-            self._enter(Event.COOLED, now)
+        if self._state is State.OPEN and now >= self._shut_until:
+            self._state = TRANSITIONS[State.OPEN][Event.COOLED]
         return self._state
 
     def allow(self, now: float) -> bool:
@@ -71,43 +70,32 @@ class Breaker:
         A probe that is never concluded is forgotten after `cooldown_s`, so that a caller that
         was cancelled cannot keep the breaker shut.
         """
-        match self.state(now):
-            case State.CLOSED:
-                return True
-            case State.HALF_OPEN if not self._probing or now >= self._probe_until:
-                self._probing, self._probe_until = True, now + self._cooldown_s
-                return True
-            case _:
-                return False
+        if self.state(now) is State.CLOSED:
+            return True
+        if now < self._shut_until:
+            return False
+        self._shut_until = now + self._cooldown_s
+        return True
 
     def retry_in_s(self, now: float) -> float:
         """How long until the next send may be tried; 0 where one may now."""
-        match self.state(now):
-            case State.OPEN:
-                return max(0.0, self._opened_at + self._cooldown_s - now)
-            case State.HALF_OPEN if self._probing:
-                return max(0.0, self._probe_until - now)
-            case _:
-                return 0.0
+        return max(0.0, self._shut_until - now)
 
     def on_success(self, now: float) -> None:
         """An answer came that shows the server at work."""
-        self.state(now)
         self._failures = 0
-        self._enter(Event.SUCCESS, now)
+        if self._changes(Event.SUCCESS, now):
+            self._shut_until = -math.inf
 
     def on_failure(self, now: float) -> None:
         """No answer, or one that shows the server in trouble."""
-        self.state(now)
         self._failures += 1
         limit = self._failures >= self._threshold
-        self._enter(Event.LIMIT if limit else Event.FAILURE, now)
+        if self._changes(Event.LIMIT if limit else Event.FAILURE, now):
+            self._shut_until = now + self._cooldown_s
 
-    def _enter(self, event: Event, now: float) -> None:
-        before, self._state = self._state, TRANSITIONS[self._state][event]
-        if self._state is State.OPEN and before is not State.OPEN:
-            self._opened_at = now
-        if self._state is not State.HALF_OPEN or before is not State.HALF_OPEN:
-            self._probing = False
-        if self._state is State.CLOSED and before is not State.CLOSED:
-            self._failures = 0
+    def _changes(self, event: Event, now: float) -> bool:
+        """Takes in the event, and tells whether the state is another than before."""
+        before = self.state(now)
+        self._state = TRANSITIONS[before][event]
+        return self._state is not before

@@ -37,7 +37,7 @@ class RetryBudget:
 
 def _count(buckets: deque[list[float]], now: float) -> None:
     _forget(buckets, now - WINDOW_S - BUCKET_S)
-    start = now // BUCKET_S * BUCKET_S
+    start = now - now % BUCKET_S
     if buckets and buckets[-1][0] == start:
         buckets[-1][1] += 1
     else:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 
 class ReadinessGate:
     """Remembers a "ready" for `cache_s` seconds; a "not ready" is asked about again at once.
@@ -12,8 +14,8 @@ class ReadinessGate:
     def __init__(self, cache_s: float = 1.5) -> None:
         self.reason = ""
         self._cache_s = cache_s
-        self._ready_until = float("-inf")
-        self._refused_at = float("-inf")
+        self._ready_until = -math.inf
+        self._refused_at = -math.inf
 
     def is_fresh(self, now: float) -> bool:
         """Whether the server was ready so lately that nobody need ask."""
@@ -34,4 +36,4 @@ class ReadinessGate:
 
     def on_trouble(self) -> None:
         """What was known counts no longer."""
-        self._ready_until = float("-inf")
+        self._ready_until = -math.inf

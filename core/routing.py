@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import StrEnum, auto
 
 from core.trade import Trade
 
@@ -10,9 +10,9 @@ from core.trade import Trade
 class Route(StrEnum):
     """Where a trade is taken to first."""
 
-    UNIVERSAL_MANAGER = "universal_manager"
-    LOCAL_ENGINE = "local_engine"
-    DTMS_API = "dtms_api"
+    UNIVERSAL_MANAGER = auto()
+    LOCAL_ENGINE = auto()
+    DTMS_API = auto()
 
 
 class Manager(StrEnum):

@@ -78,8 +78,7 @@ class Settings:
     @property
     def api_url(self) -> str:
         """Without a slash at its end."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return _url(self.host, self.port)
 
 
 def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -100,7 +99,7 @@ def load(environ: Mapping[str, str], file: Path | None = None) -> Settings:
 
 def _read(file: Path) -> Mapping[str, object]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_bytes())
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -122,6 +121,11 @@ def _check_bounds(name: str, value: object, *, whole: bool) -> None:
         raise SettingsError(f"policy {name} is {value!r}; {allowed}")
 
 
+def _url(host: str, port: int) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{port}"
+
+
 def _host(name: str, value: object) -> str:
     if isinstance(value, str):
         try:
@@ -135,7 +139,7 @@ def _host(name: str, value: object) -> str:
 
 def _whole(low: int, high: int) -> Callable[[str, object], int]:
     def read(name: str, value: object) -> int:
-        text = str(value).strip() if not isinstance(value, bool) else ""
+        text = str(value).strip()
         if re.fullmatch(r"[0-9]{1,9}", text) and low <= int(text) <= high:
             return int(text)
         raise SettingsError(f"{name} is {value!r}; it must be a whole number from {low} to {high}")
@@ -147,7 +151,7 @@ def _seconds(low: float, high: float) -> Callable[[str, object], float]:
     def read(name: str, value: object) -> float:
         try:
             text = str(value)
-            number = math.nan if isinstance(value, bool) or "_" in text else float(text)
+            number = math.nan if "_" in text else float(text)
         except ValueError:
             number = math.nan
         if math.isfinite(number) and low <= number <= high:

@@ -41,7 +41,7 @@ class Trade:
 
     def is_same_position(self, other: Trade) -> bool:
         """Whether both are one position at the broker, which knows nothing of strategies."""
-        return self == other or replace(self, strategy_type=other.strategy_type) == other
+        return replace(self, strategy_type=other.strategy_type) == other
 
 
 def normalise(ticket: object, trade_data: Mapping[str, object]) -> Trade:
@@ -147,8 +147,8 @@ def _check_sides(
     direction: Direction, entry: float, stop_loss: float | None, take_profit: float | None
 ) -> None:
     """Stops stand where they protect: below the entry of a BUY, above that of a SELL."""
-    sign = 1 if direction is Direction.BUY else -1
-    if stop_loss is not None and sign * (entry - stop_loss) <= 0:
+    buys = direction is Direction.BUY
+    if stop_loss is not None and (stop_loss >= entry if buys else stop_loss <= entry):
         raise TradeRefused("stop_loss", f"is on the wrong side of the entry for a {direction}")
-    if take_profit is not None and sign * (take_profit - entry) <= 0:
+    if take_profit is not None and (take_profit <= entry if buys else take_profit >= entry):
         raise TradeRefused("take_profit", f"is on the wrong side of the entry for a {direction}")

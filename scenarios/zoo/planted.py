@@ -110,6 +110,9 @@ class OpenForEver(Breaker):
     def state(self, now: float) -> State:
         return self._state
 
+    def allow(self, now: float) -> bool:
+        return self._state is State.CLOSED
+
 
 class NeverHalfOpens(Core):
     """Its breaker, once open, stays open."""

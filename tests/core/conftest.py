@@ -13,10 +13,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from core.alerts import Alert
+from core.alerts import Alert, Alerts
+from core.events import Events
+from core.metrics import Metrics
+from core.outbox import Intent
 from core.port import Answer
 from core.production import Core
+from core.registrar import Registrar
 from core.settings import Policy, Settings
 from core.trade import Direction, Trade
 
@@ -55,6 +60,8 @@ class ScriptedApi:
     sent: list[tuple[str, object]] = field(default_factory=list)
     correlation_ids: set[str] = field(default_factory=set)
     timeouts: list[float] = field(default_factory=list)
+    looked_up: list[tuple[int, float, str]] = field(default_factory=list)
+    health_timeouts: list[float] = field(default_factory=list)
     before_enable: Callable[[], Awaitable[None]] | None = None
     closed: bool = False
 
@@ -68,10 +75,12 @@ class ScriptedApi:
 
     async def lookup(self, ticket, *, timeout_s, correlation_id):
         self.sent.append(("lookup", ticket))
+        self.looked_up.append((ticket, timeout_s, correlation_id))
         return self._next(self.lookups)
 
     async def health(self, *, timeout_s):
         self.sent.append(("health", None))
+        self.health_timeouts.append(timeout_s)
         return self._next(self.healths)
 
     async def aclose(self):
@@ -162,6 +171,30 @@ def log() -> io.StringIO:
 @pytest.fixture
 def events_of(log: io.StringIO) -> Callable[[], list[dict[str, object]]]:
     return lambda: [json.loads(line) for line in log.getvalue().splitlines()]
+
+
+@pytest.fixture
+def intent(trade: Trade) -> Intent:
+    return Intent(trade, "c-1")
+
+
+@pytest.fixture
+def registrar(api: ScriptedApi, clock: HandClock, log: io.StringIO, sink: Sink):
+    """Makes registrars on the scripted API."""
+
+    def make(policy: Policy | None = None) -> Registrar:
+        events = Events(log, clock=clock, service="bot")
+        return Registrar(
+            api,
+            policy=policy or Policy(),
+            clock=clock,
+            draw=lambda: 0.5,
+            alerts=Alerts(events, (sink,)),
+            events=events,
+            metrics=Metrics(CollectorRegistry()),
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from core.gate import ReadinessGate
 def test_nothing_is_known_at_first() -> None:
     assert not ReadinessGate().is_fresh(0.0)
     assert not ReadinessGate().refused_since(0.0)
+    assert ReadinessGate().reason == ""
 
 
 def test_ready_counts_for_the_cache_time_and_no_longer() -> None:
@@ -39,6 +40,7 @@ def test_a_refusal_answers_who_waited_for_it_but_not_who_came_later() -> None:
     gate = ReadinessGate()
     gate.on_refusal(10.0, "starting")
     assert gate.refused_since(9.9)
+    assert gate.refused_since(10.0)
     assert not gate.refused_since(10.1)
 
 

@@ -50,6 +50,11 @@ def test_one_that_dtms_holds_is_marked_so(state) -> None:
     assert reconcile({7: state}, {7: HERE}, {7: TRADE}, NOBODY) == (MarkRegistered(7),)
 
 
+@pytest.mark.parametrize("promised", [{}, {7: "REGISTERED"}, {7: "CONFLICT"}, {7: "CLOSED"}])
+def test_one_that_dtms_holds_and_that_was_concluded_is_left_as_it_is(promised) -> None:
+    assert reconcile(promised, {7: HERE}, {7: TRADE}, NOBODY) == ()
+
+
 @pytest.mark.parametrize("state", ["PENDING", "REGISTERED"])
 def test_one_that_the_broker_answered_without_is_closed(state) -> None:
     assert reconcile({7: state}, {}, {}, NOBODY) == (MarkClosed(7),)

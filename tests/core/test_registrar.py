@@ -4,43 +4,18 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from prometheus_client import CollectorRegistry
 
-from core.alerts import Alerts
 from core.errors import NotSent, Unanswered
-from core.events import Events, Level
-from core.metrics import Metrics
+from core.events import Level
 from core.outbox import Intent
 from core.outcome import Closed, Conflict, Pending, Registered, Rejected
 from core.port import UNDECODABLE, Answer
-from core.registrar import Limits, Registrar
+from core.registrar import Limits
 from core.settings import Policy
 
 LOST = Unanswered("the answer was lost")
 REFUSED = NotSent("connection refused")
 NOT_READY = Answer(503, {"ready": False})
-
-
-@pytest.fixture
-def intent(trade) -> Intent:
-    return Intent(trade, "c-1")
-
-
-@pytest.fixture
-def registrar(api, clock, log, sink):
-    def make(policy: Policy | None = None) -> Registrar:
-        events = Events(log, clock=clock, service="bot")
-        return Registrar(
-            api,
-            policy=policy or Policy(),
-            clock=clock,
-            draw=lambda: 0.5,
-            alerts=Alerts(events, (sink,)),
-            events=events,
-            metrics=Metrics(CollectorRegistry()),
-        )
-
-    return make
 
 
 async def test_a_success_is_registered_and_read_back(registrar, api, intent) -> None:

@@ -30,10 +30,32 @@ def test_jitter_is_full_and_doubles() -> None:
     assert backoff_s(policy, 3, 0.0) == 0
 
 
+def test_the_exponential_ends_where_the_power_is_certainly_finite() -> None:
+    policy = RetryPolicy(base_s=1, factor=1.01, cap_s=3600)
+    assert backoff_s(policy, 64, 0.5) < backoff_s(policy, 65, 0.5)
+    assert backoff_s(policy, 65, 0.5) == backoff_s(policy, 66, 0.5) == 1.01**64 / 2
+    assert backoff_s(RetryPolicy(factor=100), 10_000, 0.5) == 15
+
+
+def test_the_usual_policy_is_the_contracts() -> None:
+    assert RetryPolicy() == RetryPolicy(3, 1.0, 2.0, 30.0, 60.0)
+
+
 def test_attempts_are_bounded() -> None:
     policy = RetryPolicy(retries=3)
     steps = [next_step(policy, n, 0, 0.1, None) for n in (1, 2, 3, 4)]
     assert [type(step) for step in steps] == [Wait, Wait, Wait, GiveUp]
+    assert steps[-1] == GiveUp("4 attempts failed")
+
+
+def test_who_draws_nothing_and_is_asked_for_nothing_goes_on_at_once() -> None:
+    assert next_step(RetryPolicy(), 1, 0, 0.0, None) == Wait(0.0)
+
+
+def test_who_would_pass_the_deadline_is_told_so() -> None:
+    why = "the next attempt would pass the deadline of 60 s"
+    assert next_step(RetryPolicy(), 1, 59.5, 0.5, None) == GiveUp(why)
+    assert next_step(RetryPolicy(), 1, 59.4, 0.5, None) == Wait(0.5)
 
 
 @given(POLICIES, st.integers(1, 10), DRAWS, st.floats(0, 60))
