@@ -61,9 +61,11 @@ class Refusals:
         return bool(told) and all(map(self._is_refusal, told))
 
     def _is_refusal(self, report: Report) -> bool:
+        if report.terms is not None and not report.terms.possible:
+            return report.ended != "ok"  # nobody could have registered it
         if report.ended != "fail":
             return False
-        if report.conflict or report.terms is None or not report.terms.possible:
+        if report.conflict or report.terms is None:
             return True
         reason = report.reason.lower()
         if reason.startswith(NOT_ACCEPTED) and any(t.during(report) for t in self.troubled):

@@ -36,6 +36,12 @@ def killed_at_random(actor: str, down_s: float) -> Plan:
     return plan
 
 
+def killed_alone(random: Random) -> tuple[Scheduled, ...]:
+    """kill -9 of the client somewhere in the load, while the API is down."""
+    begin = random.uniform(0.2, 0.9)
+    return (during(0.1, 2.0, Kill("dtms")), during(begin, begin + 0.4, Kill("bot")))
+
+
 def store_trouble(name: str, proves: str, **fault: object) -> Scenario:
     """The server's store misbehaves for a second and a half under load."""
     return Scenario(
@@ -238,6 +244,16 @@ RECOVERY = (
         "broker-mismatching-at-restart",
         "Where broker and store differ at recovery the broker's data win.",
         lambda n, position: Execute(replace(position, volume=3.0)) if n % 2 else None,
+    ),
+    Scenario(
+        name="client-killed-without-broker",
+        family=Family.RECOVERY,
+        proves="What a client had accepted before kill -9 it goes on with, with no broker to remind it.",
+        workload=steady(("bot",), trades=12, over_s=0.8, via="auto"),
+        faults=killed_alone,
+        faults_last_s=2.2,
+        bounds=Bounds(unprotected_s=6.0),
+        checkers=tuple(name for name in CRASHED if name != "unprotected_time_is_bounded"),
     ),
     Scenario(
         name="client-resumes",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import httpx
-from correct import BASE_S, CAP_S, DEADLINE_S, RETRYABLE, RIDDEN_OUT_S, Client
+from correct import BASE_S, CAP_S, CONFLICT, DEADLINE_S, RETRYABLE, RIDDEN_OUT_S, Client
 
 POLL_S = 0.25
 
@@ -46,7 +46,7 @@ def register_trade(
         if status == 200 and told(body, payload):
             return True
         if status is not None and 400 <= status < 500 and status not in RETRYABLE:
-            if not in_doubt:
+            if not in_doubt or status == CONFLICT:
                 return False
             break
         in_doubt = in_doubt or status not in RETRYABLE

@@ -24,6 +24,7 @@ RIDDEN_OUT_S = 6.0
 the jitter falls."""
 POLL_S = 0.5
 """Between two looks at the health of a server that is not ready."""
+CONFLICT = 409
 RETRYABLE = frozenset({408, 425, 429})
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 """What is raised before the first byte is on its way."""
@@ -89,6 +90,8 @@ class Client:
             if said is Said.REGISTERED:
                 return True
             if said is Said.REFUSED:
+                # A conflict is certain, whatever was lost before: something else is registered.
+                in_doubt = in_doubt and answer.status != CONFLICT
                 return await self.look_up(payload) if in_doubt else False
             in_doubt = in_doubt or said is Said.UNKNOWN
         return await self.look_up(payload)

@@ -29,7 +29,7 @@ BROKER_ATTEMPTS = 20
 """Then the store's word is taken, and the broker is asked again by the monitor."""
 MONITOR_S = 1.0
 WATCHED_CYCLES = 5
-"""For so many cycles of the monitor another owner of an adopted trade may still come up."""
+"""For so many cycles of the monitor another owner of a trade may still come up."""
 OPEN, CLOSED = "HEALTHY", "CLOSED"
 TERMS = ("symbol", "direction", "entry_price", "volume", "stop_loss", "take_profit")
 TABLE = """create table if not exists trades (
@@ -109,8 +109,8 @@ class Server:
     trades: dict[int, Trade] = field(default_factory=dict)
     strays: dict[int, Trade] = field(default_factory=dict)
     """Open at the broker, and nobody could say yet whose they are."""
-    adopted: dict[int, int] = field(default_factory=dict)
-    """How many cycles an adopted ticket is still watched."""
+    watched: dict[int, int] = field(default_factory=dict)
+    """For how many cycles another owner of the ticket may still come up."""
     store: Store | None = None
     monitor: asyncio.Task[None] | None = None
 
@@ -168,6 +168,8 @@ class Server:
         """Sets `trades` from what the store knows and what the broker has."""
         for ticket, trade in known.items():
             self.trades[ticket] = trade
+            if self.registry_url and trade.state != CLOSED:
+                self.watched[ticket] = WATCHED_CYCLES
             if positions is not None and trade.state != CLOSED:
                 self.reconcile(trade, positions.get(ticket))
         self.strays = {t: p for t, p in (positions or {}).items() if t not in known}
@@ -180,7 +182,6 @@ class Server:
                 del self.strays[ticket]
             if mine and ticket not in self.trades:
                 self.put(replace(position, registered_at=stamp()))
-                self.adopted[ticket] = WATCHED_CYCLES
 
     async def is_mine(self, ticket: int) -> bool | None:
         """None where the registry does not say; without one, every trade is DTMS's."""
@@ -192,13 +193,13 @@ class Server:
 
     async def give_back(self) -> None:
         """What another manager turns out to own."""
-        for ticket, cycles in tuple(self.adopted.items()):
+        for ticket, cycles in tuple(self.watched.items()):
             if await self.is_mine(ticket) is False:
                 self.put(replace(self.trades[ticket], state=CLOSED))
                 cycles = 0
-            self.adopted[ticket] = cycles - 1
+            self.watched[ticket] = cycles - 1
             if cycles <= 1:
-                del self.adopted[ticket]
+                del self.watched[ticket]
 
     def reconcile(self, trade: Trade, position: Trade | None) -> None:
         """The broker's data win; a position that is gone is closed."""
@@ -243,6 +244,8 @@ class Server:
             self.store.save(trade)
         except sqlite3.Error as error:
             raise Refused(503, "not_persisted", str(error)) from error
+        if trade.ticket not in self.trades and self.registry_url:
+            self.watched[trade.ticket] = WATCHED_CYCLES
         self.trades[trade.ticket] = trade
 
     def look_up(self, ticket: int) -> dict[str, Any]:

@@ -245,6 +245,18 @@ NEIGHBOURS: Mapping[str, Neighbours] = {
         bad="2.0s world ok exited dtms-second exit_status=0",
         why="dtms-second ended as if all were well",
     ),
+    "targets_keep_running": Neighbours(
+        """
+        0.0s world ok start dtms
+        1.0s world ok kill dtms
+        1.0s world ok exited dtms exit_status=-9
+        2.0s world ok start dtms
+        @
+        """,
+        good="2.5s world ok ready dtms",
+        bad="22.0s world ok not-ready dtms",
+        why="dtms was started again after healing and did not get ready",
+    ),
 }
 
 MODEL_NEIGHBOURS: Mapping[str, Neighbours] = {

@@ -151,6 +151,9 @@ def test_accepted_is_not_protected(history):
         "7s bot/0 fail register 1001\n",
         "1s broker ok execute 1001\n 1s bot/0 invoke register 1001 stop_loss=2360\n"
         "7s bot/0 fail register 1001\n",
+        # So too where nobody knows: what cannot be was not there to be protected.
+        "1s broker ok execute 1001\n 1s bot/0 invoke register 1001 stop_loss=2360\n"
+        "7s bot/0 info register 1001\n",
     ],
 )
 def test_a_trade_that_was_refused_is_excepted(history, text):
