@@ -49,14 +49,11 @@ def chosen(only: Sequence[str]) -> tuple[Specimen, ...]:
 def tell_all(console: Console) -> None:
     """A line for each specimen: who, which bug, and who may claim it."""
     for specimen in chosen(()):
-        claims = ", ".join(sorted(specimen.claims))
-        told = f"{specimen.bug}\t{claims}" if specimen.bug else "correct\tnobody"
-        console.print(
-            f"{specimen.side}\t{specimen.name}\t{told}",
-            markup=False,
-            highlight=False,
-            soft_wrap=True,
+        claims = ", ".join(sorted(specimen.claims)) or "nobody"
+        told = (
+            f"{specimen.side} {specimen.name}: {specimen.bug or 'correct'}; {claims} may claim it"
         )
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
 
 
 def zoo_and_report(request: ZooRequest, console: Console) -> ExitStatus:
