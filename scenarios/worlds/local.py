@@ -153,7 +153,7 @@ class LocalWorld:
             self._argv(actor),
             log=self._folder / f"{actor}.log",
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
         )
         self._processes[actor] = process
@@ -217,7 +217,7 @@ class LocalWorld:
             self._argv(actor),
             log=self._folder / f"{second}.log",
             cwd=Path.cwd(),
-            environ=self._environ(),
+            environ=self._environ(actor),
             on_exit=self._note_exit,
         )
         self._processes[second] = process
@@ -246,6 +246,14 @@ class LocalWorld:
     def script_at_next_start(self, fault: Mapping[str, object]) -> None:
         """The server's next start, and only that, begins with `fault`."""
         self._next_faults.append(fault)
+
+    def url(self, actor: str) -> str:
+        """Where the actor itself listens, with no proxy before it."""
+        return f"http://127.0.0.1:{self._port(actor)}"
+
+    def process(self, actor: str) -> ActorProcess | None:
+        """The actor's process, if it was started here; also one that has ended."""
+        return self._processes.get(actor)
 
     def data_folder(self, actor: str) -> Path:
         """Where the actor keeps what must outlive it."""
@@ -325,9 +333,10 @@ class LocalWorld:
         self._watching.add(task)
         task.add_done_callback(self._watching.discard)
 
-    def _environ(self) -> dict[str, str]:
+    def _environ(self, actor: str) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DTMS_")}
-        return {**kept, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+        given = self._scenario.server.environ if actor == "dtms" else {}
+        return {**kept, **given, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
 
     def _argv(self, actor: str) -> tuple[str, ...]:
         match actor:
