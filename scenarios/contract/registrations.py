@@ -68,9 +68,12 @@ def is_kept(server: Server, payload: Mapping[str, object]) -> Exchange:
     return told
 
 
-def is_unknown(server: Server, ticket: object) -> None:
-    """The look-up must be 404. Raises `Failed`."""
-    expect(server.lookup(ticket), 404)
+def is_unknown(server: Server, ticket: int) -> None:
+    """The look-up must not find it. Raises `Failed`. That it is a 404 is for `lookup-unknown`."""
+    told = server.lookup(ticket)
+    info = told.json.get("trade_info") if isinstance(told.json, dict) else None
+    if told.status == 200 and isinstance(info, dict) and info.get("ticket") == ticket:
+        raise Failed("it was refused, and is registered all the same", told)
 
 
 def state_of(told: Exchange) -> object:

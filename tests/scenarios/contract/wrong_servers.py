@@ -1,11 +1,11 @@
-"""The minimal server with one thing wrong: a class that overrides it, and the factory to name it."""
+"""The minimal server with one thing wrong: what overrides it, and the factory that names it."""
 
 import asyncio
 import importlib.util
 import json
 import math
 import os
-import sqlite3
+import sys
 import time
 from pathlib import Path
 
@@ -26,17 +26,11 @@ class StringTickets(Minimal):
 
 class NotANumber(Minimal):
     def read(self, body):
-        try:
-            return json.loads(body)
-        except (ValueError, RecursionError):
-            return super().read(body)
+        return json.loads(body) if b"NaN" in body else super().read(body)
 
     def check_number(self, name, value):
         if not (isinstance(value, float) and math.isnan(value)):
             super().check_number(name, value)
-
-    def known(self, known, trade):
-        return known, True
 
 
 class UnknownIsFound(Minimal):
@@ -117,15 +111,9 @@ class NoCorrelation(Minimal):
 
 
 class AnySize(Minimal):
-    def read(self, body):
-        return super().read(body[:BODY])
-
-    async def __call__(self, scope, receive, send):
+    def __init__(self, data_dir, broker_url=""):
+        super().__init__(data_dir, broker_url)
         minimal.BODY_BYTES_MAX = 10**9
-        await super().__call__(scope, receive, send)
-
-
-BODY = 10**9
 
 
 class NoDataIsEmpty(Minimal):
@@ -133,19 +121,10 @@ class NoDataIsEmpty(Minimal):
         return super().positions() or []
 
 
-class StoreFailureIsTaken(Minimal):
+class ActiveButNotStored(Minimal):
     def keep(self, trade):
         self.trades[trade["ticket"]] = trade
-        try:
-            self.persist(trade)
-        except sqlite3.Error:
-            raise
-
-    async def register(self, payload):
-        try:
-            return await super().register(payload)
-        except sqlite3.Error:
-            raise Refused(503, "not_persisted", "The store failed.") from None
+        self.persist(trade)
 
 
 class NamesNothing(Minimal):
@@ -175,7 +154,8 @@ class Hangs(Minimal):
 
 class Dies(Minimal):
     async def enable(self, body):
-        print("wrong_servers: out of cheese", file=__import__("sys").stderr, flush=True)
+        sys.stderr.write("out of cheese\n")
+        sys.stderr.flush()
         os._exit(9)
 
 
@@ -183,3 +163,91 @@ class Unstartable(Minimal):
     def __init__(self, data_dir, broker_url=""):
         time.sleep(0.01)
         raise RuntimeError("no cheese today")
+
+
+def string_tickets(data_dir, broker_url=""):
+    return StringTickets(data_dir, broker_url)
+
+
+def not_a_number(data_dir, broker_url=""):
+    return NotANumber(data_dir, broker_url)
+
+
+def unknown_is_found(data_dir, broker_url=""):
+    return UnknownIsFound(data_dir, broker_url)
+
+
+def conflict_overwrites(data_dir, broker_url=""):
+    return ConflictOverwrites(data_dir, broker_url)
+
+
+def ready_before_recovered(data_dir, broker_url=""):
+    return ReadyBeforeRecovered(data_dir, broker_url)
+
+
+def broken_json_is500(data_dir, broker_url=""):
+    return BrokenJsonIs500(data_dir, broker_url)
+
+
+def races(data_dir, broker_url=""):
+    return Races(data_dir, broker_url)
+
+
+def acknowledges_first(data_dir, broker_url=""):
+    return AcknowledgesFirst(data_dir, broker_url)
+
+
+def healthy_too_soon(data_dir, broker_url=""):
+    return HealthyTooSoon(data_dir, broker_url)
+
+
+def no_retry_after(data_dir, broker_url=""):
+    return NoRetryAfter(data_dir, broker_url)
+
+
+def echo(data_dir, broker_url=""):
+    return Echo(data_dir, broker_url)
+
+
+def wrong_sides(data_dir, broker_url=""):
+    return WrongSides(data_dir, broker_url)
+
+
+def no_correlation(data_dir, broker_url=""):
+    return NoCorrelation(data_dir, broker_url)
+
+
+def any_size(data_dir, broker_url=""):
+    return AnySize(data_dir, broker_url)
+
+
+def no_data_is_empty(data_dir, broker_url=""):
+    return NoDataIsEmpty(data_dir, broker_url)
+
+
+def active_but_not_stored(data_dir, broker_url=""):
+    return ActiveButNotStored(data_dir, broker_url)
+
+
+def names_nothing(data_dir, broker_url=""):
+    return NamesNothing(data_dir, broker_url)
+
+
+def always_new(data_dir, broker_url=""):
+    return AlwaysNew(data_dir, broker_url)
+
+
+def never_ready(data_dir, broker_url=""):
+    return NeverReady(data_dir, broker_url)
+
+
+def hangs(data_dir, broker_url=""):
+    return Hangs(data_dir, broker_url)
+
+
+def dies(data_dir, broker_url=""):
+    return Dies(data_dir, broker_url)
+
+
+def unstartable(data_dir, broker_url=""):
+    return Unstartable(data_dir, broker_url)
