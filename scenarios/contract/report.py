@@ -42,7 +42,7 @@ class Report:
     def repeat(self, result: Result) -> str:
         """The command that makes this check alone."""
         words = ["dtms-lab", "contract", "--server", self.server, "--only", result.check.name]
-        return shlex.join([*words, "--seed", str(self.seed)])
+        return shlex.join([*words, "--profile", self.profile, "--seed", str(self.seed)])
 
     def told(self) -> dict[str, object]:
         """One JSON object."""
