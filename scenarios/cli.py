@@ -245,6 +245,49 @@ def zoo(
     raise typer.Exit(int(status))
 
 
+@app.command()
+def contract(
+    server: Annotated[str, typer.Option(help="As for run.")] = "simulated",
+    profile: Annotated[
+        str, typer.Option(help="full, or core: enable, look-up and health only.")
+    ] = "full",
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="CHECK", help="This check alone; may be repeated.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="A SHOULD counts as a MUST.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    list_checks: Annotated[
+        bool, typer.Option("--list", help="Name the checks, and what each states.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=SEED_MAX, help="Of what is drawn [default: drawn].")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for contract.json and junit.xml.")
+    ] = None,
+) -> None:
+    """Check a server against every statement of the API's contract."""
+    from scenarios.contract.catalogue import CHECKS
+    from scenarios.contract.command import ContractRequest, contract_and_report
+
+    if list_checks:
+        for check in CHECKS:
+            print(f"{check.level}\t{check.name}\t{check.statement}")  # noqa: T201
+        return
+    with ending_in_words():
+        request = ContractRequest(
+            server=server_target(server),
+            profile=profile,
+            only=only or [],
+            seed=SystemRandom().randrange(SEED_MAX) if seed is None else seed,
+            strict=strict,
+            as_json=as_json,
+            out=None if out is None else results_folder(out),
+        )
+        status = contract_and_report(request, Terminal(working=True), Console(stderr=True))
+    raise typer.Exit(int(status))
+
+
 @app.command("list")
 def list_scenarios(
     names: Annotated[list[str] | None, typer.Argument(metavar="[SUITE or SCENARIO]...")] = None,

@@ -93,11 +93,13 @@ class StartUp:
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How the simulated server is started. Foreign servers have settings of their own."""
+    """How the simulated server is started. Foreign servers have settings of their own; `environ`
+    is given to any server that the lab starts."""
 
     rate_limit: bool = False
     monitoring_interval_s: float = 1.0
     lab_faults: tuple[Mapping[str, object], ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 def no_faults(_random: Random) -> tuple[Scheduled, ...]:

@@ -289,6 +289,14 @@ class LocalWorld:
         """The server's next start, and only that, begins with `fault`."""
         self._next_faults.append(fault)
 
+    def url(self, actor: str) -> str:
+        """Where the actor itself listens, with no proxy before it."""
+        return f"http://127.0.0.1:{self._port(actor)}"
+
+    def process(self, actor: str) -> ActorProcess | None:
+        """The actor's process, if it was started here; also one that has ended."""
+        return self._processes.get(actor)
+
     def data_folder(self, actor: str) -> Path:
         """Where the actor keeps what must outlive it."""
         folder = self._folder / f"{actor}-data"
@@ -374,7 +382,8 @@ class LocalWorld:
     def _environ(self, actor: str) -> dict[str, str]:
         given = (target_environ if self._is_foreign(actor) else lab_environ)(os.environ)
         kept = {name: value for name, value in given.items() if not name.startswith("DTMS_")}
-        return {**kept, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+        options = self._scenario.server.environ if actor == "dtms" else {}
+        return {**kept, **options, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
 
     def _is_foreign(self, actor: str) -> bool:
         if actor in self._scenario.services:

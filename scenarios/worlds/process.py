@@ -80,6 +80,11 @@ class ActorProcess:
         return self._process is not None and self._process.returncode is None
 
     @property
+    def pid(self) -> int | None:
+        """None before it was started."""
+        return None if self._process is None else self._process.pid
+
+    @property
     def exit_status(self) -> int | None:
         """None while it runs; negative for a signal, as everywhere in Python."""
         return None if self._process is None else self._process.returncode

@@ -1,0 +1,1 @@
+"""The DTMS API's contract as named checks, for any server."""

@@ -1,0 +1,285 @@
+"""One server under test, as checks ask it, start it and kill it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import resource
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from scenarios.contract.check import Failed, Undecided
+from scenarios.contract.exchange import Exchange
+from scenarios.targets.spec import ServerTarget
+from scenarios.worlds.control_planes import BrokerControl
+from scenarios.worlds.local import LocalWorld
+from scenarios.worlds.local_capabilities import LocalDisks
+
+T = TypeVar("T")
+Runs = Callable[[Coroutine[Any, Any, Any]], Any]
+
+READY_S_MAX = 20.0
+"""How long a server may take until it is ready, or until it ends, where it must."""
+POLL_S = 0.03
+LIMITED_TRIES_MAX = 12
+LIMITED_S_MAX = 3.0
+ENABLE = "/dtms/trade/enable"
+JSON = {"Content-Type": "application/json"}
+
+
+class Server:
+    """Asked from the checks' thread; every call is bounded in time."""
+
+    def __init__(
+        self,
+        world: LocalWorld,
+        run: Runs,
+        send: Callable[..., Coroutine[Any, Any, Exchange]],
+        noted: list[Exchange],
+        target: ServerTarget,
+    ) -> None:
+        self.world = world
+        self.target = target
+        self.broker = BrokerControl(world)
+        self._run = run
+        self._send = send
+        self._noted = noted
+        self.base = world.url("dtms")
+
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        chunked: bool = False,
+        limited: bool = False,
+        noted: bool = True,
+    ) -> Exchange:
+        """What came back. A server that runs already may limit rates: it is asked again after its
+        Retry-After, unless the answer 429 is what is looked for (`limited`)."""
+        for _try in range(LIMITED_TRIES_MAX):
+            told: Exchange = self._run(self._send(self.base, method, path, body, headers, chunked))
+            if told.status != 429 or limited:
+                break
+            time.sleep(_retry_after_s(told))
+        if noted:
+            self._noted.append(told)
+        return told
+
+    def get(
+        self, path: str, headers: Mapping[str, str] | None = None, *, noted: bool = True
+    ) -> Exchange:
+        """GET."""
+        return self.ask("GET", path, headers=headers, noted=noted)
+
+    def enable(
+        self, payload: Mapping[str, object] | bytes, headers: Mapping[str, str] | None = None
+    ) -> Exchange:
+        """POST /dtms/trade/enable, of an object or of bytes as they are."""
+        return self.ask("POST", ENABLE, encoded(payload), {**JSON, **(headers or {})})
+
+    def enable_together(self, payloads: Sequence[Mapping[str, object]]) -> list[Exchange]:
+        """All at once, each on a connection of its own."""
+
+        async def together() -> list[Exchange]:
+            return await asyncio.gather(
+                *(
+                    self._send(self.base, "POST", ENABLE, encoded(payload), JSON, False)
+                    for payload in payloads
+                )
+            )
+
+        told: list[Exchange] = self._run(together())
+        self._noted.extend(told)
+        return told
+
+    def lookup(self, ticket: object) -> Exchange:
+        """GET /dtms/trade/{ticket}."""
+        return self.get(f"/dtms/trade/{ticket}")
+
+    def start(self, actor: str = "dtms") -> None:
+        """Starts it, or again. Raises `EnvironmentFailed`."""
+        self._run(self.world.start(actor))
+
+    def restart(self) -> None:
+        """Starts a server that was killed, and waits. Raises `Failed`."""
+        self.start()
+        self.must_be_ready()
+
+    def kill(self) -> None:
+        """kill -9."""
+        self._run(self.world.kill("dtms"))
+
+    def kill_amid(self, payloads: Sequence[Mapping[str, object]], acknowledged: int) -> list[int]:
+        """Sends all at once and kills -9 when so many were answered with 200. The tickets that
+        were acknowledged."""
+
+        async def amid() -> list[int]:
+            acked: list[int] = []
+            killed: asyncio.Task[None] | None = None
+
+            async def one(payload: Mapping[str, object]) -> None:
+                nonlocal killed
+                told = await self._send(self.base, "POST", ENABLE, encoded(payload), JSON, False)
+                if told.status == 200:
+                    acked.append(int(str(payload["ticket"])))
+                    if len(acked) >= acknowledged and killed is None:
+                        killed = asyncio.create_task(self.world.kill("dtms"))
+
+            await asyncio.gather(*(one(payload) for payload in payloads))
+            await self.world.kill("dtms")
+            if killed is not None:
+                await killed
+            return acked
+
+        told: list[int] = self._run(amid())
+        return told
+
+    def stop(self) -> None:
+        """SIGTERM, and waits."""
+        self._run(self.world.stop("dtms"))
+
+    def second(self) -> int | None:
+        """Starts a second one on the same port and store, waits until it ends, and kills it when it
+        does not. Its exit status; None where it had to be killed."""
+
+        async def both() -> int | None:
+            undo = await self.world.start_second("dtms")
+            process = self.world.process("dtms-second")
+            assert process is not None
+            ended = await process.ends(READY_S_MAX / 2)
+            status = process.exit_status if ended else None
+            await undo()
+            return status
+
+        told: int | None = self._run(both())
+        return told
+
+    def ends(self, within_s: float = READY_S_MAX) -> int | None:
+        """Its exit status, once it has ended by itself; None where it has not."""
+        process = self.world.process("dtms")
+        if process is None or not self._run(process.ends(within_s)):
+            return None
+        return process.exit_status
+
+    @property
+    def running(self) -> bool:
+        """Whether its process is there."""
+        return self.world.running("dtms")
+
+    def last_words(self) -> str:
+        """The end of its standard error, or that there is none to show."""
+        process = self.world.process("dtms")
+        if process is None:
+            return ""
+        words = process.last_words()
+        ended = f"It ended with status {process.exit_status}. " if not process.running else ""
+        return f"{ended}Its standard error: {words}" if words else f"{ended}It wrote no error."
+
+    def first_answer(self, path: str) -> Exchange:
+        """The first answer at all since it was started. Raises `Failed` after READY_S_MAX."""
+        deadline = time.monotonic() + READY_S_MAX
+        while True:
+            told = self.get(path, noted=False)
+            if told.status is not None:
+                self._noted.append(told)
+                return told
+            if time.monotonic() > deadline or not self.running:
+                why = f"it never answered: {told.trouble}. {self.last_words()}"
+                raise Failed(why, told)
+            time.sleep(POLL_S)
+
+    def must_be_ready(self, within_s: float = READY_S_MAX) -> Exchange:
+        """Waits for 200 of /dtms/health. Raises `Failed`."""
+        deadline = time.monotonic() + within_s
+        while True:
+            told = self.get("/dtms/health", noted=False)
+            if told.status == 200:
+                self._noted.append(told)
+                return told
+            if not self.running:
+                raise Failed(f"it ended before it was ready. {self.last_words()}", told)
+            if time.monotonic() > deadline:
+                why = f"GET /dtms/health was not 200 within {within_s:g} s"
+                raise Failed(f"{why}. {self.last_words()}".strip(), told)
+            time.sleep(POLL_S)
+
+    def until(self, holds: Callable[[Exchange], bool], path: str, within_s: float) -> Exchange:
+        """The first answer for which it holds, or the last that came in time."""
+        deadline = time.monotonic() + within_s
+        while True:
+            told = self.get(path, noted=False)
+            if holds(told) or time.monotonic() > deadline:
+                self._noted.append(told)
+                return told
+            time.sleep(POLL_S)
+
+    def broker_behaves(self, mode: str) -> None:
+        """See simulator.broker."""
+        self._run(self.broker.behave(mode))
+
+    def broker_opens(self, payload: Mapping[str, object]) -> None:
+        """Opens the position that was registered with `payload`, or changes it."""
+        position = {name: value for name, value in payload.items() if name != "ticket"}
+        position["entry_price"] = position.pop("entry")
+        self._run(self.broker.open_position(int(str(payload["ticket"])), position))
+
+    def broker_closes(self, payload: Mapping[str, object]) -> None:
+        """Closes the position that was registered with `payload`."""
+        self._run(self.broker.close_position(int(str(payload["ticket"]))))
+
+    def corrupt_store(self) -> bool:
+        """Whether there was a database file to spoil."""
+        folder = self.world.data_folder("dtms")
+        if not any(p.suffix in {".db", ".sqlite", ".sqlite3"} for p in folder.glob("**/*")):
+            return False
+        self._run(LocalDisks(self.world).corrupt("dtms"))
+        return True
+
+    def spoil_data_folder(self) -> None:
+        """Puts where the store would be what no process can write into, whoever runs it."""
+        folder = self.world.data_folder("dtms")
+        folder.rmdir()
+        folder.symlink_to("/proc")
+
+    @contextmanager
+    def failing_store(self) -> Iterator[None]:
+        """While it lasts nothing that the server stores can be written. Raises `Undecided` where
+        that cannot be brought about."""
+        if self.target.has_lab:
+            fault = b'{"fault": "store-fails"}'
+            self._run(self.world.http("dtms", "POST", "/_lab/faults", fault))
+            try:
+                yield
+            finally:
+                self._run(self.world.http("dtms", "DELETE", "/_lab/faults"))
+            return
+        process = self.world.process("dtms")
+        if process is None or process.pid is None or not hasattr(resource, "prlimit"):
+            raise Undecided("its files cannot be made unwritable on this machine")
+        # The soft limit only, which is raised again without rights.
+        hard = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (0, hard))
+        try:
+            yield
+            if not self.running:
+                raise Undecided("it ended when its files could not be written")
+        finally:
+            if self.running:
+                resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (hard, hard))
+
+
+def encoded(payload: Mapping[str, object] | bytes) -> bytes:
+    """As it is sent."""
+    return payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+
+
+def _retry_after_s(told: Exchange) -> float:
+    try:
+        return min(max(float(told.headers.get("retry-after", "1")), 0.1), LIMITED_S_MAX)
+    except ValueError:
+        return 1.0
