@@ -248,7 +248,7 @@ RECOVERY = (
     Scenario(
         name="client-killed-without-broker",
         family=Family.RECOVERY,
-        proves="After kill -9 a client goes on with what it had accepted, and no broker reminds it.",
+        proves="After kill -9 a client goes on with what it accepted, with no broker to remind it.",
         workload=steady(("bot",), trades=12, over_s=0.8, via="auto"),
         faults=killed_alone,
         faults_last_s=2.2,
