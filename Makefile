@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 UV := $(shell command -v uv 2>/dev/null)
 
-.PHONY: help setup demo test check bench profile digests soak hunt mutation lock clean
+.PHONY: help setup demo test check bench profile digests soak zoo hunt mutation lock clean
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
 
@@ -54,6 +54,9 @@ digests: setup ## 1,000 seeds at each fidelity, in three fresh processes: the sa
 
 soak: setup ## 200,000 episodes; Ctrl-C stops, the same command goes on
 	$(BIN)/python -m scenarios.exploration.soak
+
+zoo: setup ## every planted bug, and who finds it
+	$(BIN)/dtms-lab zoo
 
 hunt: setup ## each planted bug, until it is found and made small
 	$(BIN)/python -m tests.zoo.hunt

@@ -41,16 +41,6 @@ class NotReadyIsRefused(HealthyWhateverHappens):
             raise Refused(404, "not_found", "there is no such route yet")
 
 
-class FiveHundredAfterCommit(Server):
-    """Registers, and fails when it makes the answer."""
-
-    def enable(self, body: bytes) -> dict[str, Any]:
-        told = super().enable(body)
-        if not told["already_registered"]:
-            raise Refused(500, "internal", "'NoneType' object has no attribute 'isoformat'")
-        return told
-
-
 class RefusedAfterCommit(Server):
     """Registers, and says that it did not."""
 
@@ -99,10 +89,6 @@ def healthy_whatever_happens(data_dir: str, broker_url: str, registry_url: str) 
 
 def not_ready_is_refused(data_dir: str, broker_url: str, registry_url: str) -> Server:
     return NotReadyIsRefused.at(data_dir, broker_url, registry_url)
-
-
-def five_hundred_after_commit(data_dir: str, broker_url: str, registry_url: str) -> Server:
-    return FiveHundredAfterCommit.at(data_dir, broker_url, registry_url)
 
 
 def refused_after_commit(data_dir: str, broker_url: str, registry_url: str) -> Server:
