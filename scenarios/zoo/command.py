@@ -66,7 +66,7 @@ def zoo_and_report(request: ZooRequest, console: Console) -> ExitStatus:
         with processes(request.workers) as pool:
             jobs = _begun(pool, specimens, request.seed)
             for job in as_completed(jobs):
-                report.add(job.result())
+                report.add(_detection(job, jobs[job]))
     except KeyboardInterrupt:
         report.interrupted = True
     report.finish(len(specimens))
@@ -82,6 +82,14 @@ def _begun(
         cpu_s = CPU_S_MAX if specimen.bug else CORRECT_CPU_S
         jobs[pool.submit(detect, specimen, seed, EPISODES_MAX, cpu_s)] = specimen
     return jobs
+
+
+def _detection(job: Future[Detection], specimen: Specimen) -> Detection:
+    try:
+        return job.result()
+    except Exception as error:  # noqa: BLE001 - what breaks about one is told of it, and fails
+        why = f"{type(error).__name__}: {error}"
+        return Detection(specimen, "", "", 0, 0.0, {}, trouble=(why,))
 
 
 @dataclass

@@ -38,6 +38,8 @@ COLLECT_EVERY = 50
 SHRINK_PLAYS_MAX = 400
 """How many episodes making one failure small may play: enough for what one can read."""
 TROUBLE_SHOWN_MAX = 3
+LOCAL_JOBS = 3
+"""Episodes at a time on real processes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +168,6 @@ def _in_local(specimen: Specimen, seed: int) -> Detection:
         claimed,
         trouble=tuple(o.environment for o in outcomes if o.environment)[:TROUBLE_SHOWN_MAX],
     )
-
-
-LOCAL_JOBS = 3
 
 
 def _broken(verdicts: Mapping[str, Verdict]) -> list[str]:
