@@ -18,6 +18,7 @@ from typing import Any
 
 import uvicorn
 
+MISTAKEN = "; is it the application, not its factory?"
 SHIM = Path(__file__).with_name("shim.py")
 
 
@@ -33,13 +34,14 @@ def main() -> int:
     given = arguments(factory, data_dir, *rest)
     why = shim["why_not_called"](factory, given, {})
     if why:
-        hint = "; is it the application, not its factory?" if is_application(factory) else ""
-        return int(refuse(why + hint))
+        return int(refuse(why + (MISTAKEN if is_application(factory) else "")))
     app = factory(*given)
     if inspect.iscoroutine(app):
         app.close()
     if not is_application(app):
-        return int(refuse(f"returns no ASGI application but a {type(app).__name__}"))
+        # An application takes three as well, and answers with a coroutine.
+        hint = MISTAKEN if len(given) == 3 and inspect.iscoroutine(app) else ""
+        return int(refuse(f"returns no ASGI application but a {type(app).__name__}{hint}"))
     uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
     return 0
 

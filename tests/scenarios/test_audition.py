@@ -137,8 +137,8 @@ async def test_a_program_that_cannot_be_a_client_is_refused(
     [
         ("no_application", USAGE, "returns no ASGI application but a dict"),
         ("later", USAGE, "returns no ASGI application but a coroutine"),
-        ("application", USAGE, "takes (scope, receive, send), and cannot be called so: "
-         "missing a required argument: 'receive'; is it the application, not its factory?"),
+        ("application", USAGE, "returns no ASGI application but a coroutine; "
+         "is it the application, not its factory?"),
         ("raises", FAILED, "ended with status 1 before it was ready"),
         ("waits", FAILED, "was not ready within 4 s: GET /dtms/health gave no answer"),
         ("never_ready", FAILED, "was not ready within 4 s: GET /dtms/health answered 503"),
