@@ -14,6 +14,7 @@ from rich.console import Console
 from scenarios.case import versions
 from scenarios.explain import explain
 from scenarios.exploration.sweep import Swept, sweep
+from scenarios.interruption import noticing_interrupts
 from scenarios.output import ExitStatus, replace_file
 from scenarios.worlds.sim.world import Fidelity
 
@@ -29,8 +30,11 @@ def sweep_and_report(fidelity: Fidelity, nested: bool, out: Path, console: Conso
     began_at, began = datetime.now(UTC), time.monotonic()
     report = _Report(out, console)
     try:
-        for swept in sweep(nested=nested, fidelity=fidelity):
-            report.add(swept)
+        with noticing_interrupts() as interrupted:
+            for swept in sweep(nested=nested, fidelity=fidelity):
+                report.add(swept)
+                if interrupted():
+                    raise KeyboardInterrupt
     except KeyboardInterrupt:
         report.interrupted = True
     duration_s = time.monotonic() - began
