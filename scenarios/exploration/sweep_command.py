@@ -13,8 +13,8 @@ from rich.console import Console
 
 from scenarios.case import versions
 from scenarios.explain import explain
+from scenarios.exploration.interruption import interruptible
 from scenarios.exploration.sweep import Swept, sweep
-from scenarios.interruption import noticing_interrupts
 from scenarios.output import ExitStatus, replace_file
 from scenarios.worlds.sim.world import Fidelity
 
@@ -26,17 +26,16 @@ SHOWN_MAX = 3
 def sweep_and_report(fidelity: Fidelity, nested: bool, out: Path, console: Console) -> ExitStatus:
     """Sweeps one registration, and leaves summary.json and cases/. Ctrl-C ends it with what was
     found by then. Raises `OSError` where the folder cannot be made."""
-    out.mkdir(parents=True, exist_ok=True)
     began_at, began = datetime.now(UTC), time.monotonic()
     report = _Report(out, console)
-    try:
-        with noticing_interrupts() as interrupted:
-            for swept in sweep(nested=nested, fidelity=fidelity):
-                report.add(swept)
-                if interrupted():
-                    raise KeyboardInterrupt
-    except KeyboardInterrupt:
-        report.interrupted = True
+    # As a wish: raised inside an episode, an interrupt may strike in a finalizer, which drops it.
+    with interruptible() as end_is_wished:
+        out.mkdir(parents=True, exist_ok=True)
+        for swept in sweep(nested=nested, fidelity=fidelity):
+            report.add(swept)
+            if end_is_wished():
+                report.interrupted = True
+                break
     duration_s = time.monotonic() - began
     report.write(fidelity, began_at, duration_s)
     report.tell_counts(duration_s)

@@ -54,6 +54,8 @@ class RefusedAfterCommit(Server):
 class BadInputBreaksIt(Server):
     """Answers nothing but 500 after a body that was no JSON."""
 
+    broken: frozenset[str] = frozenset()
+
     async def answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
         if path in self.broken:
             raise Refused(500, "internal", "the connection is in a failed transaction")
@@ -61,7 +63,7 @@ class BadInputBreaksIt(Server):
             return await super().answer(method, path, body)
         except Refused as refused:
             if refused.status == 400:
-                self.broken.add(path)
+                self.broken |= {path}
             raise
 
 

@@ -114,9 +114,6 @@ class Server:
     store: Store | None = None
     monitor: asyncio.Task[None] | None = None
 
-    broken: set[str] = field(default_factory=set)
-    """For whoever plants a bug."""
-
     @classmethod
     def at(cls, data_dir: str, broker_url: str, registry_url: str) -> Server:
         """One that keeps its file in a folder; URLs are empty where there is nobody."""
