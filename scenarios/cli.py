@@ -180,7 +180,7 @@ def sweep(
     chosen = fidelity_named(fidelity)
     assert chosen is not None
     with ending_in_words():
-        status = sweep_and_report(chosen, nested, results_folder(out), Terminal())
+        status = sweep_and_report(chosen, nested, out, Terminal())
     raise typer.Exit(int(status))
 
 

@@ -16,6 +16,7 @@ from scenarios.explain import explain
 from scenarios.exploration.interruption import interruptible
 from scenarios.exploration.sweep import Swept, sweep
 from scenarios.output import ExitStatus, replace_file
+from scenarios.run import results_folder
 from scenarios.worlds.sim.world import Fidelity
 
 SCHEMA = 1
@@ -23,14 +24,18 @@ SHOWN_MAX = 3
 """How many broken episodes are explained; of the others only the case is kept."""
 
 
-def sweep_and_report(fidelity: Fidelity, nested: bool, out: Path, console: Console) -> ExitStatus:
-    """Sweeps one registration, and leaves summary.json and cases/. Ctrl-C ends it with what was
-    found by then. Raises `OSError` where the folder cannot be made."""
+def sweep_and_report(
+    fidelity: Fidelity, nested: bool, out: Path | None, console: Console
+) -> ExitStatus:
+    """Sweeps one registration, and leaves summary.json and cases/ in `results_folder(out)`. Ctrl-C
+    ends it with what was found by then. Raises `OSError` where the folder cannot be made."""
     began_at, began = datetime.now(UTC), time.monotonic()
-    report = _Report(out, console)
     # As a wish: raised inside an episode, an interrupt may strike in a finalizer, which drops it.
+    # From before there is a folder: whoever finds one also finds results in it.
     with interruptible() as end_is_wished:
-        out.mkdir(parents=True, exist_ok=True)
+        folder = results_folder(out)
+        folder.mkdir(parents=True, exist_ok=True)
+        report = _Report(folder, console)
         for swept in sweep(nested=nested, fidelity=fidelity):
             report.add(swept)
             if end_is_wished():
