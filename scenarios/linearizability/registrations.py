@@ -39,9 +39,10 @@ def registrations(history: History) -> Iterator[Told]:
             for operation in _of_copy(exchange, tuple(sent.get(exchange.ticket, ()))):
                 yield exchange.ticket, operation
             continue
+        asked = _asked(exchange)
         if exchange.f == "enable":
-            sent.setdefault(exchange.ticket, {})[_asked(exchange)] = None
-        if (read := _of_exchange(exchange)) is not None:
+            sent.setdefault(exchange.ticket, {})[asked] = None
+        if (read := _of_exchange(exchange, asked)) is not None:
             yield exchange.ticket, read
     if not history.calls(service="wire"):
         yield from _of_calls(history)
@@ -50,8 +51,8 @@ def registrations(history: History) -> Iterator[Told]:
     yield from _of_the_server(history)
 
 
-def _of_exchange(exchange: Exchange) -> Operation | None:
-    asked, outcome = _asked(exchange), _outcome(exchange)
+def _of_exchange(exchange: Exchange, asked: Hashable) -> Operation | None:
+    outcome = _outcome(exchange)
     if outcome is None or (outcome is UNKNOWN and exchange.f == "lookup"):
         return None
     ended = None if outcome is UNKNOWN else exchange.ended
@@ -66,7 +67,7 @@ def _asked(exchange: Exchange) -> Hashable:
 def _of_copy(exchange: Exchange, sent: tuple[Hashable, ...]) -> Iterator[Operation]:
     """When a copy was made is not told: at any time before its answer. Nor is which of several
     payloads it had: then it may have been each of them."""
-    read = _of_exchange(exchange)
+    read = _of_exchange(exchange, _asked(exchange))
     if read is None:
         return
     if exchange.f == "enable" and len(sent) == 1:

@@ -6,7 +6,14 @@ from random import Random
 
 import pytest
 
-from scenarios.linearizability.judge import ENOUGH, Budget, Exhausted, Linearizable, linearize
+from scenarios.linearizability.judge import (
+    ENOUGH,
+    Budget,
+    Exhausted,
+    Linearizable,
+    began_in_order,
+    linearize,
+)
 from scenarios.linearizability.model import IMPOSSIBLE, UNKNOWN, Operation
 from scenarios.linearizability.models import MODELS
 from scenarios.linearizability.prefix import smallest_prefix, up_to
@@ -28,6 +35,20 @@ def test_it_agrees_with_whoever_tries_every_order(model):
         assert verdict is has_an_order(model, operations, model.begin), operations
         found[verdict] += 1
     assert min(found.values()) > HISTORIES / 20, found
+
+
+@pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+def test_where_what_is_known_is_allowed_as_it_began_there_is_an_order(model):
+    random = Random(12)
+    found = {True: 0, False: 0}
+    for _nth in range(HISTORIES // 4):
+        operations = small(model, random)
+        random.shuffle(operations)
+        as_it_began = began_in_order(model, operations)
+        if as_it_began:
+            assert has_an_order(model, operations, model.begin), operations
+        found[as_it_began] += 1
+    assert min(found.values()) > 100, found
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
