@@ -8,7 +8,7 @@ from functools import cached_property
 from operator import itemgetter
 
 from scenarios.evidence.actors import Restorations
-from scenarios.evidence.exchange import Exchange, deliveries
+from scenarios.evidence.exchange import Exchange, registering
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import executed, maybe_closed
 from scenarios.evidence.reports import Report, reports, reports_by_ticket
@@ -32,10 +32,7 @@ def failure_is_honest(history: History) -> Verdict:
     final = Final.of(history)
     if final.read is None:
         return Unknown("what the server holds at the end was not read")
-    tries: dict[int, list[Exchange]] = {}
-    for exchange in deliveries(history, "enable"):
-        if exchange.ticket is not None:
-            tries.setdefault(exchange.ticket, []).append(exchange)
+    tries = registering(history)
     by_ticket, positions = reports_by_ticket(history), executed(history)
     restorations, closed = Restorations.of(history), maybe_closed(history)
     verdicts: list[Verdict] = []

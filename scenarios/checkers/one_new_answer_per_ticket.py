@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenarios.checkers.registered_at_most_once import new_answers, repeated
 from scenarios.evidence.actors import Restorations
-from scenarios.evidence.exchange import Exchange, deliveries
+from scenarios.evidence.exchange import Exchange, registering
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import close_calls, executed
 from scenarios.history import History
@@ -20,10 +20,6 @@ def one_new_answer_per_ticket(history: History) -> Verdict:
     final = Final.of(history)
     closes, positions = close_calls(history), executed(history)
     restorations, new = Restorations.of(history), new_answers(history)
-    sent: dict[int, list[Exchange]] = {}
-    for exchange in deliveries(history, "enable"):
-        if exchange.ticket is not None:
-            sent.setdefault(exchange.ticket, []).append(exchange)
 
     def judge(ticket: int, tries: list[Exchange]) -> Verdict | None:
         yes = [e for e in tries if e.server is not None and e.server.registered]
@@ -43,7 +39,11 @@ def one_new_answer_per_ticket(history: History) -> Verdict:
             return Invalid(why, yes[0].call.indices, (ticket,))
         return None
 
-    verdicts = [v for ticket, tries in sent.items() if (v := judge(ticket, tries)) is not None]
+    verdicts = [
+        v
+        for ticket, tries in registering(history).items()
+        if (v := judge(ticket, tries)) is not None
+    ]
     return conclude(verdicts) if verdicts else Unknown("the server answered no registration")
 
 

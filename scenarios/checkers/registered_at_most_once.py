@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 
 from scenarios.evidence.exchange import Exchange, deliveries
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import close_calls
+from scenarios.evidence.shared import once_per_history
 from scenarios.history import Call, History
 from scenarios.verdict import Invalid, Unknown, Valid, Verdict, conclude
 
@@ -27,7 +28,8 @@ def registered_at_most_once(history: History) -> Verdict:
     return conclude(findings)
 
 
-def new_answers(history: History) -> dict[int, list[Exchange]]:
+@once_per_history
+def new_answers(history: History) -> Mapping[int, list[Exchange]]:
     """Exchanges in which the server registered a ticket and called it new, by ticket."""
     new: dict[int, list[Exchange]] = {}
     for exchange in deliveries(history, "enable"):
@@ -55,7 +57,7 @@ def _may_lie_between(close: Call, before: Exchange, after: Exchange) -> bool:
     return began_in_time and lasted_long_enough
 
 
-def _new_twice(history: History, new: dict[int, list[Exchange]]) -> Iterator[Verdict]:
+def _new_twice(history: History, new: Mapping[int, list[Exchange]]) -> Iterator[Verdict]:
     closes = close_calls(history)
     for ticket, answers in new.items():
         if twice := repeated(answers, closes.get(ticket, [])):

@@ -39,11 +39,9 @@ def unprotected_time_is_bounded(history: History) -> Verdict:
             _Exposure(
                 position,
                 since_us=max(position.op.time_us, healed.time_us),
-                told=refusals.told.get(position.ticket, ()),
-                tries=refusals.tries.get(position.ticket, ()),
-                final=final,
                 restored_us=restorations.first_after(position),
-                refused=refusals.only(position.ticket),
+                refusals=refusals,
+                final=final,
             ),
             bound_s,
         )
@@ -57,11 +55,17 @@ class _Exposure:
 
     position: Position
     since_us: int
-    told: Sequence[Report]
-    tries: Sequence[Exchange]
-    final: Final
     restored_us: int | None
-    refused: bool
+    refusals: Refusals
+    final: Final
+
+    @property
+    def told(self) -> Sequence[Report]:
+        return self.refusals.told.get(self.position.ticket, ())
+
+    @property
+    def tries(self) -> Sequence[Exchange]:
+        return self.refusals.tries.get(self.position.ticket, ())
 
     def protected_us(self) -> int | None:
         """The earliest moment (us) at which the trade may be taken for registered."""
@@ -99,7 +103,7 @@ def _judge(exposure: _Exposure, bound_s: float) -> Verdict:
     ticket = exposure.position.ticket
     protected_us = exposure.protected_us()
     if protected_us is None:
-        if exposure.refused:
+        if exposure.refusals.only(ticket):
             return Valid()
         if exposure.final.presence(ticket) in ("unread", "unreadable") and not exposure.tries:
             return Unknown(f"whether {ticket} was ever protected was not recorded")

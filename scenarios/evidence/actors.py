@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from scenarios.evidence.positions import Position
+from scenarios.evidence.shared import once_per_history
 from scenarios.history import History, Op
 
 SERVER = "dtms"
@@ -37,12 +38,7 @@ class Restorations:
 
     @classmethod
     def of(cls, history: History) -> Restorations:
-        return cls(
-            broker=bool(told(history, "start", "broker")),
-            readies=told(history, "ready", SERVER),
-            starts=told(history, "start", SERVER),
-            unfinished=_unfinished(history),
-        )
+        return _restorations(history)
 
     def possible(self, position: Position | None) -> bool:
         """Whether a recovery began or ended after the position was opened."""
@@ -65,6 +61,16 @@ class Restorations:
         if not self.broker:
             return None
         return next((op.time_us for op in self.readies if op.index > position.op.index), None)
+
+
+@once_per_history
+def _restorations(history: History) -> Restorations:
+    return Restorations(
+        broker=bool(told(history, "start", "broker")),
+        readies=told(history, "ready", SERVER),
+        starts=told(history, "start", SERVER),
+        unfinished=_unfinished(history),
+    )
 
 
 def _unfinished(history: History) -> bool:

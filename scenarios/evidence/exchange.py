@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 import msgspec
@@ -123,6 +123,16 @@ def deliveries(history: History, *fs: str) -> tuple[Exchange, ...]:
     if not copies:
         return exchanges(history, *fs)
     return tuple(sorted((*exchanges(history, *fs), *copies), key=lambda e: e.begun))
+
+
+@once_per_history
+def registering(history: History) -> Mapping[int, list[Exchange]]:
+    """What reached the server in order to register, by ticket."""
+    tries: dict[int, list[Exchange]] = {}
+    for exchange in deliveries(history, "enable"):
+        if exchange.ticket is not None:
+            tries.setdefault(exchange.ticket, []).append(exchange)
+    return tries
 
 
 def _of_kinds(carried: tuple[Exchange, ...], fs: tuple[str, ...]) -> tuple[Exchange, ...]:

@@ -54,6 +54,8 @@ class Terms(msgspec.Struct, frozen=True):
 
     def difference(self, other: Terms) -> str:
         """The first field that differs, with both values; empty where none does."""
+        if self == other:
+            return ""
         for name in _NAMES:
             mine, theirs = getattr(self, name), getattr(other, name)
             if not _same(mine, theirs):
