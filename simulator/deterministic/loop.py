@@ -85,21 +85,27 @@ Place = tuple[int, int, Handle]
 
 
 class SimTask(asyncio.Task[Any]):
-    """Hashed in the order in which that is asked for, first when the task is made; so sets of
-    tasks are in the same order in every run."""
+    """Hashed by its number, so that sets of tasks are in the same order in every run."""
 
     __slots__ = ("_number", "process")
-    _loop: SimLoop
-    _number: int
     process: Process | None
     """Whose it is; None for the lab's own."""
 
+    def __init__(
+        self,
+        coro: Coroutine[Any, Any, Any],
+        *,
+        loop: SimLoop,
+        name: str,
+        context: contextvars.Context | None,
+        process: Process | None,
+    ) -> None:
+        self._number = loop.number()  # asyncio keeps every new task in a set
+        self.process = process
+        super().__init__(coro, loop=loop, name=name, context=context)
+
     def __hash__(self) -> int:
-        try:
-            return self._number
-        except AttributeError:
-            self._number = number = self._loop.number()
-            return number
+        return self._number
 
 
 class SimFuture(asyncio.Future[Any]):
@@ -220,11 +226,22 @@ class SimLoop(Sealed):
                 place = heapq.heappop(ranked)
                 handle = place[2]
             elif timers:
-                self._advance()
-                continue
+                when, _number, handle = heapq.heappop(timers)
+                if handle.cancelled_:
+                    continue
+                self._jump_to(when)
+                if timers and timers[0][0] <= when:
+                    # All that is due then becomes ready.
+                    fifo.append(handle)
+                    while timers and timers[0][0] <= when:
+                        fifo.append(heapq.heappop(timers)[2])
+                    continue
+                place = None
             else:
-                when = f"at {self._now_s:.3f} s of virtual time"
-                raise Deadlock(f"{when} nothing is due, and these wait: {_who_waits(self)}")
+                raise Deadlock(
+                    f"at {self._now_s:.3f} s of virtual time nothing is due, and these wait: "
+                    f"{_who_waits(self)}"
+                )
             if handle.cancelled_:
                 continue
             process = handle.process
@@ -250,21 +267,14 @@ class SimLoop(Sealed):
         if self._failure is not None:
             raise self._failure
 
-    def _advance(self) -> None:
-        """Time jumps to the next timer; all that is due then becomes ready."""
-        timers, fifo = self._timers, self._fifo
-        when, _number, handle = heapq.heappop(timers)
-        if handle.cancelled_:
-            return
+    def _jump_to(self, when: float) -> None:
+        """The time of the next timer comes."""
         if when > self._time_s_max:
             raise BudgetSpent(
                 f"{self._time_s_max:g} s of virtual time; these wait: {_who_waits(self)}"
             )
         if when > self._now_s:
             self._now_s = when
-        fifo.append(handle)
-        while timers and timers[0][0] <= when:
-            fifo.append(heapq.heappop(timers)[2])
 
     def _rank(self) -> None:
         """Gives all that became ready their places, in the order in which it did."""
@@ -442,8 +452,7 @@ class SimLoop(Sealed):
         if name is None:
             # Named by its owner: left to itself asyncio counts names over all loops.
             name = "lab" if process is None else process.name
-        task = SimTask(coro, loop=self, name=str(name), context=context)
-        task.process = process
+        task = SimTask(coro, loop=self, name=str(name), context=context, process=process)
         self._made.append(weakref.ref(task))
         return task
 
