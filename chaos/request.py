@@ -14,7 +14,7 @@ OPS: Final[frozenset[str]] = frozenset({"enable", "lookup", "health", "close", "
 TRADE_PATH = re.compile(r"/dtms/trade/(\d{1,19})")
 
 
-class RequestView(msgspec.Struct, frozen=True):
+class RequestView(msgspec.Struct, frozen=True, gc=False):
     """One request: what it asks, about which ticket, and the how-manieth of its kind it is.
 
     `attempt` counts from 0 the requests of the same operation about the same ticket on the link.

@@ -40,8 +40,10 @@ class HistoryCutOff(HistoryRefused):
         self.history = history
 
 
-class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One line of a history. `time_us` counts microseconds from the start of the episode."""
+
+    # Plain data makes no cycles: what says `gc=False`, here and elsewhere, the collector passes by.
 
     index: int
     time_us: int
@@ -66,7 +68,7 @@ class Op(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return self.value.get(name) if isinstance(self.value, dict) else None
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """An invocation and its completion; None while it was open when the history ended."""
 
     invoke: Op

@@ -42,8 +42,7 @@ class Status(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class Enabled:
+class Enabled(msgspec.Struct, frozen=True, gc=False):
     """The ticket is registered, `already` or just now."""
 
     registration: Registration

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -19,7 +18,7 @@ ACTIONS_MAX = 1_000
 """How many past actions are remembered for GET /dtms/actions."""
 
 
-class Registration(msgspec.Struct, frozen=True):
+class Registration(msgspec.Struct, frozen=True, gc=False):
     """One trade under protection, or one that was. Times are UTC, ISO 8601."""
 
     ticket: int
@@ -38,7 +37,7 @@ class Registration(msgspec.Struct, frozen=True):
         return self.state is not State.CLOSED
 
 
-class Action(msgspec.Struct, frozen=True):
+class Action(msgspec.Struct, frozen=True, gc=False):
     """Something DTMS did."""
 
     time: str
@@ -47,29 +46,25 @@ class Action(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(msgspec.Struct, frozen=True, gc=False):
     """Nobody has registered the ticket: it may be reserved."""
 
     registration: Registration
 
 
-@dataclass(frozen=True, slots=True)
-class Already:
+class Already(msgspec.Struct, frozen=True, gc=False):
     """Registered before, with the same data."""
 
     registration: Registration
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(msgspec.Struct, frozen=True, gc=False):
     """Registered before, with other data."""
 
     registration: Registration
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(msgspec.Struct, frozen=True, gc=False):
     """Somebody's registration of the ticket is on its way to the disk."""
 
 

@@ -29,7 +29,7 @@ TRADE_ROUTE = "/dtms/trade/{ticket}"
 TICKET = re.compile(r"[0-9]{1,19}\Z")
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(msgspec.Struct, frozen=True, gc=False):
     """What goes back. `body` is of builtins, and of structs and enumerations that JSON can tell.
 
     `route` is what the path is counted under: never a path that only a client has made up.

@@ -18,7 +18,7 @@ Ticket = Annotated[int, msgspec.Meta(ge=1, le=TICKET_MAX)]
 Price = Annotated[float, msgspec.Meta(gt=0, le=PRICE_MAX)]
 
 
-class EnableRequest(msgspec.Struct, frozen=True):
+class EnableRequest(msgspec.Struct, frozen=True, gc=False):
     """A registration as the wire names it. Prices in the symbol's currency, volume in lots."""
 
     ticket: Ticket

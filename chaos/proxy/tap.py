@@ -11,7 +11,7 @@ from chaos.json_body import decoded
 from chaos.request import RequestView
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class Exchange(msgspec.Struct, frozen=True, gc=False):
     """A request that came in whole. `number` counts from 0 through all links of the proxy."""
 
     number: int
@@ -23,7 +23,7 @@ class Exchange(msgspec.Struct, frozen=True):
         return self.request.link.partition("->")[0]
 
 
-class Answer(msgspec.Struct, frozen=True):
+class Answer(msgspec.Struct, frozen=True, gc=False):
     """An answer that came, or went out, whole.
 
     `body` is the decoded JSON, or the text where it is none, None where it is empty; of a body over
@@ -40,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True):
         return cls(answer.status, decoded(answer.body), answer.header("retry-after"))
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, gc=False):
     """How an exchange ended.
 
     `reached`: the request, or the beginning of it, was handed to a connection to the server; False

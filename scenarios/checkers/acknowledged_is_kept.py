@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from scenarios.evidence.final import Final
 from scenarios.evidence.positions import Position, executed, maybe_closed
@@ -43,8 +43,7 @@ def acknowledged_is_kept(history: History) -> Verdict:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(msgspec.Struct, frozen=True, gc=False):
     """That a ticket is registered, or will be; and what the client said of it at the end."""
 
     report: Report

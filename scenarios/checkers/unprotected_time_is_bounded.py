@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from scenarios.evidence.actors import Restorations
 from scenarios.evidence.exchange import Exchange
@@ -49,8 +50,7 @@ def unprotected_time_is_bounded(history: History) -> Verdict:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Exposure:
+class _Exposure(msgspec.Struct, frozen=True, gc=False):
     """A position, and all that may have ended its exposure."""
 
     position: Position

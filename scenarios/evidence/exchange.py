@@ -23,7 +23,7 @@ RETRYABLE = frozenset({408, 425, 429})
 """The 4xx that ask for another try."""
 
 
-class ServerAnswer(msgspec.Struct, frozen=True):
+class ServerAnswer(msgspec.Struct, frozen=True, gc=False):
     """What the server said, whether or not anybody got to hear it."""
 
     status: int
@@ -48,7 +48,7 @@ class ServerAnswer(msgspec.Struct, frozen=True):
         return self.registered and state != "CLOSED"
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class Exchange(msgspec.Struct, frozen=True, gc=False):
     """One request of `service`. `status` is what was delivered to it, None where nothing was.
 
     A `copy` is an extra delivery that a fault made of a request: the service neither sent it nor

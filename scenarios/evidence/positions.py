@@ -12,7 +12,7 @@ from scenarios.evidence.terms import Terms
 from scenarios.history import Call, History, Op
 
 
-class Position(msgspec.Struct, frozen=True):
+class Position(msgspec.Struct, frozen=True, gc=False):
     """A position opened at the broker: money at risk from `op` on. `terms` are those of `changed`,
     the last that the broker did with it; `former` those that it had before."""
 

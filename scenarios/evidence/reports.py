@@ -16,7 +16,7 @@ WARNING_AND_ABOVE = frozenset({"WARNING", "ERROR", "CRITICAL"})
 ERROR_AND_ABOVE = frozenset({"ERROR", "CRITICAL"})
 
 
-class Report(msgspec.Struct, frozen=True):
+class Report(msgspec.Struct, frozen=True, gc=False):
     """A registration that a service asked for, and what its client said."""
 
     call: Call
@@ -74,7 +74,7 @@ def reports_by_ticket(history: History) -> Mapping[int, list[Report]]:
     return grouped
 
 
-class Notice(msgspec.Struct, frozen=True):
+class Notice(msgspec.Struct, frozen=True, gc=False):
     """An alert or a logged event."""
 
     level: str

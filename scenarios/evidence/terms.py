@@ -20,7 +20,7 @@ _SPELLINGS = {
 }
 
 
-class Terms(msgspec.Struct, frozen=True):
+class Terms(msgspec.Struct, frozen=True, gc=False):
     """What makes two registrations of a ticket the same trade."""
 
     symbol: str

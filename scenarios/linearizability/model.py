@@ -33,7 +33,7 @@ IMPOSSIBLE: Final = Impossible()
 """What follows on a state in which the operation cannot have had its outcome."""
 
 
-class Operation(msgspec.Struct, frozen=True):
+class Operation(msgspec.Struct, frozen=True, gc=False):
     """What somebody asked one object for, and what came of it.
 
     `began` and `ended` are indices in the history, from 0 on, and no two operations on one object

@@ -23,7 +23,7 @@ Used = tuple[int, ...]
 """How many operations of each kind of unknown outcome are in the order: the first so many."""
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """What was put in order, and how things stood before: a known operation by its number, or one
     of unknown outcome by -1 minus its kind. With `settled` nothing else need be tried here."""
 

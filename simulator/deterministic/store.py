@@ -23,7 +23,7 @@ from simulator.persistence import BATCH_MAX, BUSY_MS, QUEUE_MAX, StoreFailed, St
 FILE_NAME = "dtms.db"
 
 
-class Save(msgspec.Struct, frozen=True):
+class Save(msgspec.Struct, frozen=True, gc=False):
     """The part of a commit that one caller asked for."""
 
     rows: tuple[Registration, ...]

@@ -51,7 +51,7 @@ class CutOff(LinkFailed):
     """The connection ended in good order, before the answer or in the middle of it."""
 
 
-class Request(msgspec.Struct, eq=False):
+class Request(msgspec.Struct, eq=False, gc=False):
     """What a client sends. `payload` is the decoded body; `body` its bytes, where there are any."""
 
     method: str
