@@ -194,23 +194,22 @@ class History:
 
     @cached_property
     def _paired(self) -> tuple[tuple[Call, ...], dict[str, tuple[Op, ...]]]:
-        open_calls: dict[str, Op] = {}
-        ended: dict[int, Op] = {}
-        invokes: list[tuple[int, Op]] = []
+        ops = self.ops
+        open_since: dict[str, int] = {}
+        ends: dict[int, Op | None] = {}
+        """By the place of the invocation."""
         notes: dict[str, list[Op]] = {}
-        place_of: dict[str, int] = {}
-        for place, op in enumerate(self.ops):
+        for place, op in enumerate(ops):
             if op.type == "invoke":
-                invokes.append((place, op))
-                open_calls[op.process] = op
-                place_of[op.process] = place
-            elif op.process in open_calls and open_calls[op.process].f == op.f:
-                del open_calls[op.process]
-                ended[place_of[op.process]] = op
+                open_since[op.process] = place
+                ends[place] = None
+            elif (began := open_since.get(op.process)) is not None and ops[began].f == op.f:
+                del open_since[op.process]
+                ends[began] = op
             else:
                 notes.setdefault(op.f, []).append(op)
-        calls = tuple(Call(op, ended.get(place)) for place, op in invokes)
-        return calls, {f: tuple(ops) for f, ops in notes.items()}
+        calls = tuple(Call(ops[began], end) for began, end in ends.items())
+        return calls, {f: tuple(told) for f, told in notes.items()}
 
     @property
     def _calls(self) -> tuple[Call, ...]:

@@ -10,11 +10,12 @@ import asyncio
 import contextlib
 import contextvars
 import gc
-import heapq
 import sys
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from contextvars import copy_context
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import msgspec
@@ -223,10 +224,10 @@ class SimLoop(Sealed):
                     self._rank()
                     continue
             elif ranked:
-                place = heapq.heappop(ranked)
+                place = heappop(ranked)
                 handle = place[2]
             elif timers:
-                when, _number, handle = heapq.heappop(timers)
+                when, _number, handle = heappop(timers)
                 if handle.cancelled_:
                     continue
                 self._jump_to(when)
@@ -234,7 +235,7 @@ class SimLoop(Sealed):
                     # All that is due then becomes ready.
                     fifo.append(handle)
                     while timers and timers[0][0] <= when:
-                        fifo.append(heapq.heappop(timers)[2])
+                        fifo.append(heappop(timers)[2])
                     continue
                 place = None
             else:
@@ -291,7 +292,7 @@ class SimLoop(Sealed):
                 nth = counts.get(name, 0)
                 counts[name] = nth + 1
                 rank += schedule.places(name, nth, handle.context)
-            heapq.heappush(ranked, (rank, arrival, handle))
+            heappush(ranked, (rank, arrival, handle))
 
     def _park(self, process: Process, handle: Handle, place: Place | None) -> None:
         if place is None:
@@ -328,7 +329,7 @@ class SimLoop(Sealed):
             self._fifo.extendleft(handle for _rank, _arrival, handle in reversed(parked))
         else:
             for place in parked:
-                heapq.heappush(self._ranked, place)
+                heappush(self._ranked, place)
 
     def spawn(self, process: Process, main: Coroutine[Any, Any, Any]) -> SimTask:
         """Starts a task that belongs to the process, as will whatever it starts."""
@@ -365,7 +366,7 @@ class SimLoop(Sealed):
         context: contextvars.Context | None = None,
     ) -> Handle:
         if context is None:
-            context, process = contextvars.copy_context(), PROCESS.get()
+            context, process = copy_context(), PROCESS.get()
         else:
             process = context.get(PROCESS)
         handle = Handle(callback, args, context, process)
@@ -408,12 +409,12 @@ class SimLoop(Sealed):
         # What `call_at` does, written out: nothing is called more often.
         when = self._now_s + delay
         if context is None:
-            context, process = contextvars.copy_context(), PROCESS.get()
+            context, process = copy_context(), PROCESS.get()
         else:
             process = context.get(PROCESS)
         handle = Handle(callback, args, context, process, when)
         self._timers_set += 1
-        heapq.heappush(self._timers, (when, self._timers_set, handle))
+        heappush(self._timers, (when, self._timers_set, handle))
         return handle
 
     def call_at(  # type: ignore[override] # our handles are slimmer than asyncio's
@@ -424,12 +425,12 @@ class SimLoop(Sealed):
         context: contextvars.Context | None = None,
     ) -> Handle:
         if context is None:
-            context, process = contextvars.copy_context(), PROCESS.get()
+            context, process = copy_context(), PROCESS.get()
         else:
             process = context.get(PROCESS)
         handle = Handle(callback, args, context, process, when)
         self._timers_set += 1
-        heapq.heappush(self._timers, (when, self._timers_set, handle))
+        heappush(self._timers, (when, self._timers_set, handle))
         return handle
 
     def create_future(self) -> SimFuture:
@@ -447,7 +448,7 @@ class SimLoop(Sealed):
             raise RuntimeError("the event loop is closed")
         process = PROCESS.get() if context is None else context.get(PROCESS)
         if self._schedule is not None and self._schedule.by_task:
-            context = contextvars.copy_context() if context is None else context
+            context = copy_context() if context is None else context
             context.run(TASK.set, self._number_task(process))
         if name is None:
             # Named by its owner: left to itself asyncio counts names over all loops.

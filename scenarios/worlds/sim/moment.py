@@ -14,9 +14,7 @@ class SimClock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.monotonic = loop.time
+        self.sleep = asyncio.sleep
 
     def now(self) -> datetime:
         return BEGINNING + timedelta(seconds=self.monotonic())
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
