@@ -41,6 +41,7 @@ LAYERS: tuple[tuple[str, str], ...] = (
     ("scenarios.history", "history"),
     ("scenarios.checkers", "checkers"),
     ("scenarios.evidence", "checkers"),
+    ("scenarios.linearizability", "checkers"),
     ("scenarios.verdict", "checkers"),
     ("scenarios", "episode, workload and world"),
     ("chaos", "network"),

@@ -12,12 +12,11 @@ from scenarios.evidence.reading import mapping, number, text
 PRECISION = 1e-9
 """Two prices that differ by less than this share of themselves are the same."""
 
-_SPELLINGS = {
-    "entry": ("entry_price", "price_executed", "price", "entry"),
-    "volume": ("volume", "lot"),
-    "stop_loss": ("stop_loss", "sl", "final_sl"),
-    "take_profit": ("take_profit", "tp", "final_tp"),
-}
+_ENTRY = ("entry_price", "price_executed", "price", "entry")
+_VOLUME = ("volume", "lot")
+_STOP_LOSS = ("stop_loss", "sl", "final_sl")
+_TAKE_PROFIT = ("take_profit", "tp", "final_tp")
+"""How it is spelled; the first that holds a number counts."""
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -40,7 +39,7 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
         details = told.get("details")
         nested = {**details, **told} if isinstance(details, dict) else told
         symbol, direction = text(nested.get("symbol")), text(nested.get("direction"))
-        entry, volume = _first(nested, "entry"), _first(nested, "volume")
+        entry, volume = _first(nested, _ENTRY), _first(nested, _VOLUME)
         if symbol is None or direction is None or entry is None or volume is None:
             return None
         return cls(
@@ -48,8 +47,8 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
             direction=direction.upper(),
             entry=entry,
             volume=volume,
-            stop_loss=_first(nested, "stop_loss"),
-            take_profit=_first(nested, "take_profit"),
+            stop_loss=_first(nested, _STOP_LOSS),
+            take_profit=_first(nested, _TAKE_PROFIT),
         )
 
     def difference(self, other: Terms) -> str:
@@ -82,8 +81,8 @@ _NAMES = Terms.__struct_fields__
 _SIGN = {"BUY": 1, "SELL": -1}
 
 
-def _first(told: Mapping[str, object], name: str) -> float | None:
-    for spelling in _SPELLINGS[name]:
+def _first(told: Mapping[str, object], spellings: tuple[str, ...]) -> float | None:
+    for spelling in spellings:
         if (given := told.get(spelling)) is not None and (value := number(given)) is not None:
             return value
     return None
