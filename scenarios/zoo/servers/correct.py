@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -93,14 +93,24 @@ class Store:
     def clear(self) -> None:
         self._db.execute("delete from trades")
 
+    def writable(self) -> bool:
+        """Whether something could be written now; writes a number that means nothing."""
+        try:
+            self._db.execute("pragma user_version = 1")
+        except sqlite3.Error:
+            return False
+        return True
+
     def close(self) -> None:
         self._db.close()
 
 
 @dataclass
 class Server:
-    """One process's life. `trades` holds nothing that the store does not."""
+    """One process's life. `trades` holds nothing that the store does not. Of keys and limits it
+    knows nothing; `protecting.py` does."""
 
+    body_bytes_max: ClassVar[int] = BODY_BYTES_MAX
     folder: Path
     broker_url: str = ""
     registry_url: str = ""
@@ -122,8 +132,12 @@ class Server:
     # Its life.
 
     async def start(self) -> None:
-        """The port opens while this goes on; `ready` comes last."""
-        self.store = self.open_store()
+        """The port opens while this goes on; `ready` comes last. Without a store the process
+        ends."""
+        try:
+            self.store = self.open_store()
+        except sqlite3.Error as error:
+            raise SystemExit(f"the store cannot be opened: {error}") from error
         known = {trade.ticket: trade for trade in self.store.load()}
         positions = await self.ask_broker(BROKER_ATTEMPTS)
         self.broker_seen = positions is not None or not self.broker_url
@@ -220,6 +234,9 @@ class Server:
 
     # Its rules.
 
+    def admit(self, scope: Scope) -> None:
+        """Whether it answers at all. Raises `Refused`."""
+
     def enable(self, body: bytes) -> dict[str, Any]:
         """Registers, or says that it is registered. Raises `Refused`."""
         self.require_ready()
@@ -232,6 +249,11 @@ class Server:
             message = f"ticket {trade.ticket} is registered with other terms"
             raise Refused(409, "ticket_conflict", message, known.info())
         return self.told(known, already_registered=True)
+
+    def initialize(self) -> dict[str, Any]:
+        """Once more changes nothing."""
+        self.require_ready()
+        return {"success": True, "summary": "initialised"}
 
     def put(self, trade: Trade) -> None:
         """On the disk first, then in memory. Raises `Refused`."""
@@ -285,8 +307,8 @@ class Server:
 
     def read(self, body: bytes) -> Trade:
         """Strictly. Raises `Refused` with 413, 400 or 422, which names the field."""
-        if len(body) > BODY_BYTES_MAX:
-            raise Refused(413, "too_large", f"at most {BODY_BYTES_MAX} bytes")
+        if len(body) > self.body_bytes_max:
+            raise Refused(413, "too_large", f"at most {self.body_bytes_max} bytes")
         try:
             given = json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -345,11 +367,15 @@ class Server:
                 return 200, self.look_up(self.ticket(ticket))
             case "DELETE", ["dtms", "trade", ticket]:
                 return 200, self.close(self.ticket(ticket))
+            case "POST", ["dtms", "initialize"]:
+                return 200, self.initialize()
             case "GET", ["dtms", "health"]:
                 return self.health()
             case "GET", ["health"]:
                 status, told = self.health()
                 word = "healthy" if self.ready else "unhealthy"
+                if self.ready and self.store is not None and not self.store.writable():
+                    status, word = 503, "degraded"
                 return status, {**told, "status": word, "dtms_available": self.ready}
         raise Refused(404, "not_found", f"there is no {method} {path}")
 
@@ -362,8 +388,9 @@ class Server:
         if scope["type"] == "lifespan":
             await self.live(receive, send)
         elif scope["type"] == "http":
-            body = await read_body(receive)
+            body = await read_body(receive, self.body_bytes_max)
             try:
+                self.admit(scope)
                 status, told = await self.answer(scope["method"], scope["path"], body)
             except Refused as refused:
                 status = refused.status
@@ -401,10 +428,10 @@ async def get(url: str) -> Any:
         return None
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, bytes_max: int) -> bytes:
     """Of a request that is too large, only so much as shows it."""
     body = b""
-    while len(body) <= BODY_BYTES_MAX:
+    while len(body) <= bytes_max:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body"):
@@ -417,7 +444,7 @@ async def respond(scope: Scope, send: Send, status: int, told: Any) -> None:
     if isinstance(told, dict) and "message" in told:
         told["correlation_id"] = asked.decode("latin-1")
     headers = [(b"content-type", b"application/json"), (b"x-correlation-id", asked)]
-    if status == 503:
+    if status in (429, 503):
         headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(told).encode()})
