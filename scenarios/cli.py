@@ -266,7 +266,11 @@ def contract(
         Path | None, typer.Option(help="Folder for contract.json and junit.xml.")
     ] = None,
 ) -> None:
-    """Check a server against every statement of the API's contract."""
+    """Check a server against every statement of the API's contract.
+
+    Exit status: 0 every MUST passed, 1 one failed (with --strict, a SHOULD too),
+    2 usage, 3 a MUST was not decided, 5 the server never came up.
+    """
     from scenarios.contract.catalogue import CHECKS
     from scenarios.contract.command import ContractRequest, contract_and_report
 

@@ -142,8 +142,7 @@ class Bench:
                 server.start()
             server.must_be_ready()
         except Failed as error:
-            words = server.last_words()
-            raise NeverUp(f"{self.target.name} never came up: {error.why}. {words}") from error
+            raise NeverUp(f"{self.target.name} never came up: {error.why}") from error
         except EnvironmentFailed as error:
             raise NeverUp(f"{self.target.name} never came up: {error}") from error
         return server

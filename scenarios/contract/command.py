@@ -38,6 +38,16 @@ class ContractRequest:
     out: Path | None
 
 
+def require_extra() -> None:
+    """Raises `ExtraMissing` where the packages that checks need are not there."""
+    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise ExtraMissing(
+            f"contract needs {' and '.join(missing)}: install dtms-lab with its extra, "
+            "dtms-lab[contract]"
+        )
+
+
 def contract_and_report(request: ContractRequest, console: Console, errors: Console) -> ExitStatus:
     """Makes the checks and tells what came of them. Raises `KeyError` with a sentence for what
     there is not, and `OSError`."""
@@ -45,12 +55,7 @@ def contract_and_report(request: ContractRequest, console: Console, errors: Cons
         known = ", ".join(PROFILES)
         raise KeyError(f"there is no profile {request.profile!r}; there are: {known}")
     checks = named(request.only)
-    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ExtraMissing(
-            f"contract needs {' and '.join(missing)}: install dtms-lab with its extra, "
-            "dtms-lab[contract]"
-        )
+    require_extra()
     results: list[Result] = []
     trouble, ended = "", None
     try:

@@ -279,7 +279,6 @@ def encoded(payload: Mapping[str, object] | bytes) -> bytes:
 
 
 def _retry_after_s(told: Exchange) -> float:
-    try:
-        return min(max(float(told.headers.get("retry-after", "1")), 0.1), LIMITED_S_MAX)
-    except ValueError:
-        return 1.0
+    text = told.headers.get("retry-after", "")
+    asked_s = float(text) if text.isascii() and text.isdigit() else 1.0
+    return min(max(asked_s, 0.1), LIMITED_S_MAX)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from scenarios.zoo import cores, engines, planted
-from scenarios.zoo.specimen import Specimen, client, part, server
+from scenarios.zoo.specimen import Specimen, by_contract, client, part, server
 
 KEPT = "acknowledged_is_kept"
 ONCE = "registered_at_most_once"
@@ -123,6 +123,46 @@ SERVERS: tuple[Specimen, ...] = (
         world="local",
         where=("hundred-at-once",),
     ),
+    by_contract("answering", "error_after_commit", "registers, and answers 500", "enable-new"),
+    by_contract(
+        "answering",
+        "unknown_until_ready",
+        "calls unknown what it has not yet recovered",
+        "not-ready-lookup",
+    ),
+    by_contract(
+        "answering",
+        "drops_at_initialise",
+        "drops live trades when it initialises again",
+        "initialize",
+    ),
+    by_contract(
+        "protecting",
+        "nothing_is_limited",
+        "limits nothing",
+        "registrations-limited",
+        "queries-limited",
+    ),
+    by_contract(
+        "protecting",
+        "empty_key_passes",
+        "takes no key for the right one",
+        "key-for-registrations",
+        "key-for-initialize",
+        "key-for-delete",
+    ),
+    by_contract(
+        "protecting",
+        "key_by_its_beginning",
+        "takes a key that begins like the right one",
+        "key-for-registrations",
+    ),
+    by_contract(
+        "protecting",
+        "only_told_lengths",
+        "reads any body whose length is not told",
+        "body-too-large-chunked",
+    ),
 )
 
 CORRECT: tuple[Specimen, ...] = (
@@ -145,5 +185,6 @@ CORRECT: tuple[Specimen, ...] = (
         ),
     ),
     server("correct", "make_app", ""),
+    by_contract("protecting", "make_protecting_app", ""),
 )
 """Written independently of the core; never to be blamed."""

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from scenarios.case import versions
+from scenarios.contract.command import require_extra
 from scenarios.exploration.workers import processes
 from scenarios.output import ExitStatus, replace_file
 from scenarios.zoo.catalogue import CLIENTS, CORRECT, SERVERS
@@ -58,8 +59,11 @@ def tell_all(console: Console) -> None:
 
 def zoo_and_report(request: ZooRequest, console: Console) -> ExitStatus:
     """Looks for every bug, and leaves zoo.json and cases/. Ctrl-C ends it with what is known.
-    Raises `KeyError` for a name that there is not, `OSError` where the folder cannot be made."""
+    Raises `KeyError` for a name that there is not, `OSError` where the folder cannot be made or
+    packages are missing that the contract needs."""
     specimens = chosen(request.only)
+    if any(specimen.world == "contract" for specimen in specimens):
+        require_extra()
     request.out.mkdir(parents=True, exist_ok=True)
     report = _Report(request, console)
     try:
@@ -78,7 +82,7 @@ def _begun(
 ) -> dict[Future[Detection], Specimen]:
     """Those on real processes first: they take the longest, and mostly wait."""
     jobs = {}
-    for specimen in sorted(specimens, key=lambda specimen: specimen.world != "local"):
+    for specimen in sorted(specimens, key=lambda specimen: specimen.world == "sim"):
         cpu_s = CPU_S_MAX if specimen.bug else CORRECT_CPU_S
         jobs[pool.submit(detect, specimen, seed, EPISODES_MAX, cpu_s)] = specimen
     return jobs
@@ -158,16 +162,24 @@ def row(one: Detection) -> str:
     """One line about one specimen."""
     specimen = one.specimen
     where = f"{specimen.side} {specimen.name} ({specimen.world})"
-    effort = f"{one.episodes} episodes, {one.cpu_s:.1f} s"
+    what = "checks" if specimen.world == "contract" else "episodes"
+    effort = f"{one.episodes} {what}, {one.cpu_s:.1f} s"
     if not specimen.bug:
-        blamed = f"BLAMED by {', '.join(one.claimed)}" if one.claimed else "blamed by nobody"
-        return f"{where}: correct, {blamed if one.episodes else 'NOT PLAYED'}: {effort}"
+        return f"{where}: correct, {_blame(one)}: {effort}"
     if not one.checker:
         others = f"claimed only by {', '.join(one.claimed)}" if one.claimed else "claimed by nobody"
         return f"{where}: {specimen.bug}: ESCAPED, {others}: {effort}"
     size = ", ".join(f"{one.size[what]} {what}" for what in ("trades", "faults") if one.size)
     small = f", {size} left" if size else ""
     return f"{where}: {specimen.bug}: {one.checker} in {one.scenario}: {effort}{small}"
+
+
+def _blame(one: Detection) -> str:
+    if one.claimed:
+        return f"BLAMED by {', '.join(one.claimed)}"
+    if not one.episodes:
+        return "NOT PLAYED"
+    return "blamed by nobody" if one.passed else "NOT DECIDED"
 
 
 def as_data(one: Detection) -> dict[str, object]:

@@ -1,7 +1,8 @@
 """Looks for a specimen's bug as the lab looks for any: scenario after scenario, with the faults of
 each and with swarms of random ones, until a checker that is entitled to it claims it.
 
-In the world `local` the specimen's scenarios are run on real processes.
+In the world `local` the specimen's scenarios are run on real processes; `contract` has checks
+for episodes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from scenarios.trial import Outcome, Trial
 from scenarios.verdict import Invalid, Verdict
 from scenarios.worlds.sim.world import Fidelity
 from scenarios.worlds.world import EnvironmentFailed
+from scenarios.zoo import contract
 from scenarios.zoo.specimen import Specimen
 from simulator.deterministic.loop import SimulationError
 
@@ -40,11 +42,13 @@ SHRINK_PLAYS_MAX = 400
 TROUBLE_SHOWN_MAX = 3
 LOCAL_JOBS = 3
 """Episodes at a time on real processes."""
+DECIDED = ("passed", "failed")
 
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """What came of one specimen. `checker` is the entitled one that claimed it first, empty where
+    """What came of one specimen; in the world `contract` checkers are checks, and so are episodes.
+    `checker` is the entitled one that claimed it first, empty where
     none did; `claimed` counts in how many episodes each checker claimed something. `size` is what
     is left of the failing plan, and `case` that as a file; empty where nothing was made small."""
 
@@ -57,20 +61,24 @@ class Detection:
     size: Mapping[str, int] = field(default_factory=dict)
     case: str = ""
     trouble: tuple[str, ...] = ()
-    """Why episodes could not be played, some of them."""
+    """Why episodes could not be played, or checks not be decided, some of them."""
 
     @property
     def passed(self) -> bool:
-        """Found by whoever may claim it; for a correct one, blamed by nobody and played."""
+        """Found by whoever may claim it; for a correct one, blamed by nobody and played, and each
+        check of the contract decided."""
         if self.specimen.bug:
             return bool(self.checker)
-        return not self.claimed and self.episodes > 0
+        undecided = self.specimen.world == "contract" and self.trouble
+        return not self.claimed and self.episodes > 0 and not undecided
 
 
 def detect(specimen: Specimen, seed: int, episodes_max: int, cpu_s_max: float) -> Detection:
     """Within the first of both bounds; a correct specimen is played until then."""
     if specimen.world == "local":
         return _in_local(specimen, seed)
+    if specimen.world == "contract":
+        return _by_contract(specimen, seed)
     return _in_sim(specimen, seed, episodes_max, cpu_s_max)
 
 
@@ -167,6 +175,23 @@ def _in_local(specimen: Specimen, seed: int) -> Detection:
         time.perf_counter() - began,
         claimed,
         trouble=tuple(o.environment for o in outcomes if o.environment)[:TROUBLE_SHOWN_MAX],
+    )
+
+
+def _by_contract(specimen: Specimen, seed: int) -> Detection:
+    began = time.perf_counter()
+    results = contract.results(specimen, seed)
+    failed = [result.check.name for result in results if result.verdict == "failed"]
+    entitled = [name for name in failed if name in specimen.claims]
+    undecided = [f"{r.check.name}: {r.why}" for r in results if r.verdict not in DECIDED]
+    return Detection(
+        specimen,
+        entitled[0] if entitled else "",
+        "the contract" if entitled else "",
+        len(results) - len(undecided),
+        time.perf_counter() - began,
+        Counter(failed),
+        trouble=tuple(undecided)[:TROUBLE_SHOWN_MAX],
     )
 
 

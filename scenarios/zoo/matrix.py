@@ -1,4 +1,5 @@
-"""The detection matrix: a row for each specimen, a column for each checker."""
+"""The detection matrix: a row for each specimen, a column for each checker, and for each check of
+the contract that may claim a bug, or did."""
 
 from __future__ import annotations
 
@@ -16,7 +17,7 @@ LEGEND = (
 
 def matrix(found: Sequence[Detection]) -> str:
     """As text. Columns are numbered; their names stand above."""
-    names = list(CHECKERS)
+    names = [*CHECKERS, *_checks(found)]
     width = max((len(one.specimen.name) for one in found), default=0)
     numbers = [str(number) for number in range(1, len(names) + 1)]
     lines = [f"{number:>2} {name}" for number, name in zip(numbers, names, strict=True)]
@@ -27,8 +28,13 @@ def matrix(found: Sequence[Detection]) -> str:
     return "\n".join(lines)
 
 
+def _checks(found: Sequence[Detection]) -> list[str]:
+    named = {name for one in found for name in (*one.specimen.claims, *one.claimed)}
+    return sorted(named - set(CHECKERS))
+
+
 def mark(one: Detection, checker: str) -> str:
-    """What the checker had to do with the specimen."""
+    """What the checker, or check, had to do with the specimen."""
     claimed, entitled = checker in one.claimed, checker in one.specimen.claims
     if checker == one.checker:
         return FOUND

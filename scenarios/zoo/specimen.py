@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,15 +10,17 @@ from scenarios.trial import WorldName
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 
 Side = Literal["client", "server"]
+World = WorldName | Literal["contract"]
+"""Where it is looked for; `contract` has no episodes, but checks of a server alone."""
 
 HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
 class Specimen:
-    """`bug` in words, empty for a correct one. `claims` are the checkers that may claim it: those
-    whose sentence it breaks. `where` narrows what it is put through, for bugs that only real
-    processes show; empty for whatever its targets can be put through."""
+    """`bug` in words, empty for a correct one. `claims` are the checkers that may claim it, or the
+    checks of the contract: those whose sentence it breaks. `where` narrows what it is put through,
+    for bugs that only real processes show; empty for whatever its targets can be put through."""
 
     name: str
     side: Side
@@ -27,7 +29,7 @@ class Specimen:
     client: str = "reference"
     server: str = "simulated"
     parts: str = REFERENCE.name
-    world: WorldName = "sim"
+    world: World = "sim"
     where: tuple[str, ...] = ()
 
 
@@ -41,6 +43,11 @@ def server(module: str, factory: str, bug: str, *claims: str) -> Specimen:
     """A server's factory of `servers/`, named as it is."""
     location = f"{HERE / 'servers' / module}.py:{factory}"
     return Specimen(_kebab(factory), "server", bug, frozenset(claims), server=location)
+
+
+def by_contract(module: str, factory: str, bug: str, *checks: str) -> Specimen:
+    """A server's factory of `servers/` that is put through the contract; `checks` may claim it."""
+    return replace(server(module, factory, bug, *checks), world="contract")
 
 
 def part(side: Side, parts: Parts, bug: str, *claims: str) -> Specimen:

@@ -9,19 +9,29 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from scenarios.case import parts_named
 from scenarios.checkers import CHECKERS
+from scenarios.contract import command as contract_command
+from scenarios.contract.bench import Bench
+from scenarios.contract.catalogue import CHECKS
+from scenarios.contract.check import Check, Failed, Undecided
 from scenarios.output import ExitStatus
 from scenarios.suites import SCENARIOS
 from scenarios.targets.spec import client_target, server_target
+from scenarios.zoo import command as zoo_command
+from scenarios.zoo import contract
 from scenarios.zoo.catalogue import CLIENTS, CORRECT, KEPT, PAYLOAD, SERVERS
-from scenarios.zoo.command import chosen, row
+from scenarios.zoo.command import ZooRequest, chosen, row, zoo_and_report
 from scenarios.zoo.detection import Detection, detect
 from scenarios.zoo.matrix import ALSO, ENTITLED, FOUND, NOTHING, OTHER, mark, matrix
 from scenarios.zoo.specimen import Specimen
 
+ROOT = Path(__file__).parents[2]
 EVERYONE = {specimen.name: specimen for specimen in (*CORRECT, *CLIENTS, *SERVERS)}
+CHECK_NAMES = {check.name for check in CHECKS}
+BY_CONTRACT = [name for name, one in EVERYONE.items() if one.world == "contract" and one.bug]
 SOON = {
     "fire-and-forget": "down-during",
     "unknown-is-success": "down-during",
@@ -57,7 +67,7 @@ def test_each_can_be_found_and_says_who_may_claim_it(specimen) -> None:
     assert server.takes_broker
     assert server.takes_registry
     assert parts_named(specimen.parts).name == specimen.parts
-    assert specimen.claims <= set(CHECKERS)
+    assert specimen.claims <= (CHECK_NAMES if specimen.world == "contract" else set(CHECKERS))
     assert bool(specimen.claims) is bool(specimen.bug)
     assert set(specimen.where) <= set(SCENARIOS)
 
@@ -81,6 +91,57 @@ def test_a_correct_one_is_blamed_by_nobody(name) -> None:
     found = detect(EVERYONE[name], 2, EPISODES_MAX, CPU_S_MAX)
     assert found.passed, found
     assert found.episodes > EPISODES_MAX / 2
+
+
+@pytest.mark.parametrize("name", BY_CONTRACT)
+def test_a_bug_is_found_by_each_check_of_the_contract_that_may_claim_it(name) -> None:
+    found = detect(EVERYONE[name], 1, EPISODES_MAX, CPU_S_MAX)
+    assert found.passed, found
+    assert set(found.claimed) >= EVERYONE[name].claims
+    assert f"(contract): {EVERYONE[name].bug}: {found.checker} in the contract" in row(found)
+
+
+def test_a_correct_one_keeps_every_must_and_what_may_claim_any_bug() -> None:
+    found = detect(EVERYONE["make-protecting-app"], 1, EPISODES_MAX, CPU_S_MAX)
+    assert found.passed, found
+    made = {check.name for check in contract.checks_of(EVERYONE["make-protecting-app"])}
+    assert made >= {check.name for check in CHECKS if check.level == "MUST"}
+    assert made >= {claim for name in BY_CONTRACT for claim in EVERYONE[name].claims}
+    assert found.episodes == len(made)
+
+
+def test_a_bug_that_only_an_unrelated_check_claims_has_escaped() -> None:
+    misjudged = replace(EVERYONE["error-after-commit"], claims=frozenset({"lookup-unknown"}))
+    found = detect(misjudged, 1, EPISODES_MAX, CPU_S_MAX)
+    assert "enable-new" in found.claimed
+    assert not found.passed
+    assert "ESCAPED, claimed only by enable-new" in row(found)
+
+
+def test_a_bug_that_no_check_sees_escapes() -> None:
+    unseen = replace(EVERYONE["drops-at-initialise"], claims=frozenset({"lookup-unknown"}))
+    found = detect(unseen, 1, EPISODES_MAX, CPU_S_MAX)
+    assert not found.passed
+    assert "ESCAPED, claimed by nobody: 6 checks" in row(found)
+
+
+def _blames(_bench: Bench) -> None:
+    raise Failed("it is odd")
+
+
+def _cannot_tell(_bench: Bench) -> None:
+    raise Undecided("it is dark")
+
+
+@pytest.mark.parametrize(
+    ("prove", "told"), [(_blames, "BLAMED by odd"), (_cannot_tell, "NOT DECIDED")]
+)
+def test_a_correct_one_that_does_not_keep_a_must_fails(prove, told, monkeypatch) -> None:
+    odd = Check("odd", "MUST", "oddities", "Nothing is odd.", prove)
+    monkeypatch.setattr(contract, "CHECKS", (*CHECKS[:1], odd))
+    found = detect(EVERYONE["make-protecting-app"], 1, EPISODES_MAX, CPU_S_MAX)
+    assert not found.passed
+    assert told in row(found)
 
 
 def test_a_bug_that_is_not_there_escapes() -> None:
@@ -153,6 +214,28 @@ def test_the_command_leaves_what_it_found(tmp_path) -> None:
         check=False,
     )
     assert "same digest" in again.stdout
+
+
+@pytest.mark.parametrize(("claim", "status"), [("enable-new", 0), ("lookup-unknown", 1)])
+def test_a_bug_that_only_an_unrelated_check_claims_makes_the_status(
+    claim, status, tmp_path, monkeypatch
+) -> None:
+    claimed = replace(EVERYONE["error-after-commit"], claims=frozenset({claim}))
+    monkeypatch.setattr(zoo_command, "SERVERS", (claimed,))
+    request = ZooRequest([claimed.name], 1, 1, tmp_path / "z")
+    assert zoo_and_report(request, Console(quiet=True)) == status
+    (told,) = json.loads((tmp_path / "z" / "zoo.json").read_text())["specimens"]
+    assert told["world"] == "contract"
+    assert told["passed"] is (status == 0)
+    assert told["claimed"]["enable-new"] == 1
+
+
+def test_without_the_extra_it_refuses_to_begin(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(contract_command, "EXTRA", ("schemathesis_is_not_there",))
+    request = ZooRequest(["only-told-lengths"], 1, 1, tmp_path / "z")
+    with pytest.raises(OSError, match=r"needs schemathesis_is_not_there: .*dtms-lab\[contract\]"):
+        zoo_and_report(request, Console(quiet=True))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_who_is_not_in_the_zoo_is_refused(tmp_path) -> None:

@@ -51,6 +51,33 @@ class RefusedAfterCommit(Server):
         return told
 
 
+class ErrorAfterCommit(Server):
+    """Registers, and stumbles over what comes after: every new trade is answered with 500."""
+
+    def enable(self, body: bytes) -> dict[str, Any]:
+        told = super().enable(body)
+        if not told["already_registered"]:
+            raise Refused(500, "internal", "'NoneType' object has no attribute 'notify'")
+        return told
+
+
+class UnknownUntilReady(Server):
+    """Looks a ticket up in what it has recovered so far, and calls the others unknown."""
+
+    def look_up(self, ticket: int) -> dict[str, Any]:
+        if ticket not in self.trades:
+            raise Refused(404, "unknown_ticket", f"ticket {ticket} is not registered")
+        return self.told(self.trades[ticket])
+
+
+class DropsAtInitialise(Server):
+    """Begins anew when it is asked to initialise, and has forgotten everything."""
+
+    def initialize(self) -> dict[str, Any]:
+        self.trades.clear()
+        return super().initialize()
+
+
 class BadInputBreaksIt(Server):
     """Answers nothing but 500 after a body that was no JSON."""
 
@@ -95,6 +122,18 @@ def not_ready_is_refused(data_dir: str, broker_url: str, registry_url: str) -> S
 
 def refused_after_commit(data_dir: str, broker_url: str, registry_url: str) -> Server:
     return RefusedAfterCommit.at(data_dir, broker_url, registry_url)
+
+
+def error_after_commit(data_dir: str, broker_url: str, registry_url: str) -> Server:
+    return ErrorAfterCommit.at(data_dir, broker_url, registry_url)
+
+
+def unknown_until_ready(data_dir: str, broker_url: str, registry_url: str) -> Server:
+    return UnknownUntilReady.at(data_dir, broker_url, registry_url)
+
+
+def drops_at_initialise(data_dir: str, broker_url: str, registry_url: str) -> Server:
+    return DropsAtInitialise.at(data_dir, broker_url, registry_url)
 
 
 def bad_input_breaks_it(data_dir: str, broker_url: str, registry_url: str) -> Server:

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import httpx
 
@@ -90,6 +90,15 @@ class Store:
     def load(self) -> list[Trade]:
         return [Trade(*row) for row in self._db.execute("select * from trades order by ticket")]
 
+    def takes_rows(self) -> bool:
+        """Whether a row can be written now; none is left."""
+        try:
+            self._db.execute("insert into trades (ticket) values (0)")
+            self._db.execute("delete from trades where ticket = 0")
+        except sqlite3.Error:
+            return False
+        return True
+
     def clear(self) -> None:
         self._db.execute("delete from trades")
 
@@ -99,13 +108,20 @@ class Store:
 
 @dataclass
 class Server:
-    """One process's life. `trades` holds nothing that the store does not."""
+    """One process's life. `trades` holds nothing that the store does not. Of keys and limits it
+    knows nothing; `protecting.py` does."""
 
+    body_bytes_max: ClassVar[int] = BODY_BYTES_MAX
     folder: Path
     broker_url: str = ""
     registry_url: str = ""
     ready: bool = False
     broker_seen: bool = True
+    recovered: bool = False
+    """With the broker's answer."""
+    set_aside: bool = False
+    unwritable: bool = False
+    """The last row could not be written."""
     trades: dict[int, Trade] = field(default_factory=dict)
     strays: dict[int, Trade] = field(default_factory=dict)
     """Open at the broker, and nobody could say yet whose they are."""
@@ -123,10 +139,12 @@ class Server:
 
     async def start(self) -> None:
         """The port opens while this goes on; `ready` comes last."""
-        self.store = self.open_store()
+        try:
+            self.store = self.open_store()
+        except (sqlite3.Error, OSError) as error:
+            raise SystemExit(f"the store cannot be opened: {error}") from error
         known = {trade.ticket: trade for trade in self.store.load()}
         positions = await self.ask_broker(BROKER_ATTEMPTS)
-        self.broker_seen = positions is not None or not self.broker_url
         self.recover(known, positions)
         await self.adopt()
         self.monitor = asyncio.ensure_future(self.watch())
@@ -137,10 +155,13 @@ class Server:
         path = self.folder / "dtms.sqlite"
         try:
             return Store(path)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # A disk that fails is no corrupt file.
             for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
                 with contextlib.suppress(FileNotFoundError):
                     (self.folder / name).rename(self.folder / f"{name}.{stamp('%H%M%S%f')}.corrupt")
+            self.set_aside = True
             return Store(path)
 
     async def stop(self) -> None:
@@ -157,12 +178,14 @@ class Server:
                 await asyncio.sleep(BROKER_PAUSE_S)
             body = await get(f"{self.broker_url}/positions")
             listed = body.get("positions") if isinstance(body, dict) else None
+            self.broker_seen = isinstance(listed, list)
             if isinstance(listed, list):
                 return {position["ticket"]: Trade(**position) for position in listed}
         return None
 
     def recover(self, known: dict[int, Trade], positions: dict[int, Trade] | None) -> None:
         """Sets `trades` from what the store knows and what the broker has."""
+        self.recovered = positions is not None
         for ticket, trade in known.items():
             self.trades[ticket] = trade
             if self.registry_url and trade.state != CLOSED:
@@ -207,18 +230,31 @@ class Server:
             self.put(replace(trade, **terms))
 
     async def watch(self) -> None:
-        """Finishes what could not be finished at the start."""
+        """Closes what is gone at the broker, and finishes what could not be at the start."""
         while True:
             await asyncio.sleep(MONITOR_S)
-            if not self.broker_seen:
-                positions = await self.ask_broker(1)
+            # What is registered while the broker is asked may be missing from its answer.
+            before = tuple(self.trades)
+            positions = await self.ask_broker(1)
+            with contextlib.suppress(Refused):  # The store failed: again in the next cycle.
                 if positions is not None:
-                    self.broker_seen = True
-                    self.recover(dict(self.trades), positions)
-            await self.adopt()
-            await self.give_back()
+                    self.compare({ticket: self.trades[ticket] for ticket in before}, positions)
+                await self.adopt()
+                await self.give_back()
+
+    def compare(self, known: dict[int, Trade], positions: dict[int, Trade]) -> None:
+        """The first time that the broker answers this is the recovery; later, who is gone?"""
+        if not self.recovered:
+            self.recover(known, positions)
+        else:
+            for ticket, trade in known.items():
+                if ticket not in positions and trade.state != CLOSED:
+                    self.reconcile(trade, None)
 
     # Its rules.
+
+    def admit(self, scope: Scope) -> None:
+        """Whether it answers at all. Raises `Refused`."""
 
     def enable(self, body: bytes) -> dict[str, Any]:
         """Registers, or says that it is registered. Raises `Refused`."""
@@ -233,13 +269,20 @@ class Server:
             raise Refused(409, "ticket_conflict", message, known.info())
         return self.told(known, already_registered=True)
 
+    def initialize(self) -> dict[str, Any]:
+        """Once more changes nothing."""
+        self.require_ready()
+        return {"success": True, "summary": "initialised"}
+
     def put(self, trade: Trade) -> None:
         """On the disk first, then in memory. Raises `Refused`."""
         assert self.store is not None
         trade = replace(trade, last_updated=stamp())
         try:
             self.store.save(trade)
+            self.unwritable = False
         except sqlite3.Error as error:
+            self.unwritable = True
             raise Refused(503, "not_persisted", str(error)) from error
         if trade.ticket not in self.trades and self.registry_url:
             self.watched[trade.ticket] = WATCHED_CYCLES
@@ -279,14 +322,24 @@ class Server:
         }
         return (200, body) if self.ready else (503, {**body, "error": "not_ready"})
 
+    def whole_health(self) -> tuple[int, dict[str, Any]]:
+        """With all that it depends on; a store that failed is tried again."""
+        status, told = self.health()
+        if self.unwritable and self.store is not None:
+            self.unwritable = not self.store.takes_rows()
+        word = "healthy" if status == 200 else "unhealthy"
+        if status == 200 and (self.unwritable or self.set_aside or not self.broker_seen):
+            status, word = 503, "degraded"
+        return status, {**told, "status": word, "dtms_available": self.ready}
+
     def require_ready(self) -> None:
         if not self.ready:
             raise Refused(503, "not_ready", "the API is starting or shutting down")
 
     def read(self, body: bytes) -> Trade:
         """Strictly. Raises `Refused` with 413, 400 or 422, which names the field."""
-        if len(body) > BODY_BYTES_MAX:
-            raise Refused(413, "too_large", f"at most {BODY_BYTES_MAX} bytes")
+        if len(body) > self.body_bytes_max:
+            raise Refused(413, "too_large", f"at most {self.body_bytes_max} bytes")
         try:
             given = json.loads(body)
         except (ValueError, RecursionError) as error:
@@ -345,12 +398,12 @@ class Server:
                 return 200, self.look_up(self.ticket(ticket))
             case "DELETE", ["dtms", "trade", ticket]:
                 return 200, self.close(self.ticket(ticket))
+            case "POST", ["dtms", "initialize"]:
+                return 200, self.initialize()
             case "GET", ["dtms", "health"]:
                 return self.health()
             case "GET", ["health"]:
-                status, told = self.health()
-                word = "healthy" if self.ready else "unhealthy"
-                return status, {**told, "status": word, "dtms_available": self.ready}
+                return self.whole_health()
         raise Refused(404, "not_found", f"there is no {method} {path}")
 
     def ticket(self, word: str) -> int:
@@ -362,8 +415,9 @@ class Server:
         if scope["type"] == "lifespan":
             await self.live(receive, send)
         elif scope["type"] == "http":
-            body = await read_body(receive)
+            body = await read_body(receive, self.body_bytes_max)
             try:
+                self.admit(scope)
                 status, told = await self.answer(scope["method"], scope["path"], body)
             except Refused as refused:
                 status = refused.status
@@ -401,10 +455,10 @@ async def get(url: str) -> Any:
         return None
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive, bytes_max: int) -> bytes:
     """Of a request that is too large, only so much as shows it."""
     body = b""
-    while len(body) <= BODY_BYTES_MAX:
+    while len(body) <= bytes_max:
         message = await receive()
         body += message.get("body", b"")
         if not message.get("more_body"):
@@ -417,7 +471,7 @@ async def respond(scope: Scope, send: Send, status: int, told: Any) -> None:
     if isinstance(told, dict) and "message" in told:
         told["correlation_id"] = asked.decode("latin-1")
     headers = [(b"content-type", b"application/json"), (b"x-correlation-id", asked)]
-    if status == 503:
+    if status in (429, 503):
         headers.append((b"retry-after", b"1"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps(told).encode()})
