@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from scenarios.contract.bench import Bench
 from scenarios.contract.check import Check, Need, expect, require
-from scenarios.contract.registrations import good, is_kept, registered
+from scenarios.contract.registrations import good, has_error_body, is_kept, registered
 
 MARK = "contract-0123456789"
 METRICS = ("request", "bucket", "error", "active", "registration", "cycle")
@@ -104,10 +104,7 @@ def error_bodies(bench: Bench) -> None:
     for told in answers:
         if told.status is not None and told.status < 400:
             continue  # what was to be refused here, others check
-        body = told.json if isinstance(told.json, dict) else {}
-        for name, kind in (("error", str), ("message", str), ("details", dict)):
-            require(isinstance(body.get(name), kind), f"{name} is missing or no {kind}", told)
-        require(isinstance(body.get("correlation_id"), str), "there is no correlation_id", told)
+        has_error_body(told)
 
 
 def json_out(bench: Bench) -> None:

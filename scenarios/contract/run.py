@@ -36,6 +36,8 @@ def skipped(check: Check, target: ServerTarget, profile: str, left_out: frozense
         return "the lab has not started this server, and must neither kill nor restart it"
     if "broker" in check.needs and not target.takes_broker:
         return "this server takes no broker"
+    if "registry" in check.needs and not target.takes_registry:
+        return "this server takes no trade registry"
     return ""
 
 

@@ -62,10 +62,7 @@ async def test_the_broker_behaves_as_it_is_told(broker) -> None:
 
     assert (await behave(mode="down")).status_code == 503
     assert (await behave(mode="raises")).status_code == 500
-    rubbish = await behave(mode="rubbish")
-    assert rubbish.status_code == 200
-    with pytest.raises(ValueError):
-        rubbish.json()
+    assert (await behave(mode="rubbish")).text == "<html>Bad Gateway</html>"
     assert (await behave(mode="no_data")).json() == {"positions": None}
     assert (await behave(mode="empty")).json() == {"positions": []}
     assert (await behave(mode="mismatch")).json()["positions"][0]["volume"] == 0.5
@@ -73,18 +70,16 @@ async def test_the_broker_behaves_as_it_is_told(broker) -> None:
     assert (await behave(mode="ok")).json()["positions"][0]["ticket"] == 7
 
 
-async def test_the_broker_counts_who_asks_and_is_answered(broker) -> None:
-    behaviour = {"mode": "slow", "delay_s": 60.0}
-    await broker.post("/_lab/behaviour", json=behaviour, headers=LAB)
-    async with asyncio.TaskGroup() as tasks:
-        asking = tasks.create_task(broker.get("/positions"))
-        while (counted := await broker.get("/_lab/asked", headers=LAB)).json()["asked"] == 0:
-            await asyncio.sleep(0)
-        assert counted.json() == {"asked": 1, "answered": 0}
-        asking.cancel()
-    await broker.post("/_lab/behaviour", json={"mode": "ok"}, headers=LAB)
-    await broker.get("/positions")
-    assert (await broker.get("/_lab/asked", headers=LAB)).json() == {"asked": 2, "answered": 1}
+async def test_the_broker_counts_who_asks_and_is_answered() -> None:
+    broker = Broker()
+    await broker.request("POST", "/_lab/behaviour", {}, {"mode": "slow", "delay_s": 60.0})
+    asking = asyncio.ensure_future(broker.request("GET", "/positions"))
+    await asyncio.sleep(0)
+    assert await broker.request("GET", "/_lab/asked") == (200, {"asked": 1, "answered": 0})
+    asking.cancel()
+    await broker.request("POST", "/_lab/behaviour", {}, {"mode": "ok"})
+    await broker.request("GET", "/positions")
+    assert await broker.request("GET", "/_lab/asked") == (200, {"asked": 2, "answered": 1})
 
 
 async def test_the_brokers_control_plane_needs_the_token_and_sense(broker) -> None:
