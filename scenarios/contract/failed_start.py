@@ -176,6 +176,6 @@ CHECKS = (
         _TOPIC,
         "A second instance on a busy port ends before it touches the store.",
         touches_nothing,
-        _OWN,
+        _OWN | {"port"},
     ),
 )

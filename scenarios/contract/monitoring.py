@@ -101,9 +101,10 @@ def silence_closes_nothing(mode: str, bench: Bench) -> None:
 
 def goes_on(bench: Bench) -> None:
     seen = _watched(bench)
-    if is_closed(seen.gone):
-        told = seen.gone_later
-        require(is_closed(told), f"it is not closed {NOTICED_S_MAX:g} s later", told)
+    if not is_closed(seen.gone):
+        raise Undecided("what is gone was not closed before the broker was silent, either")
+    told = seen.gone_later
+    require(is_closed(told), f"it is not closed {NOTICED_S_MAX:g} s later", told)
 
 
 def last_check_moves(bench: Bench) -> None:
@@ -143,7 +144,10 @@ def broker_gone(bench: Bench) -> None:
 
 
 def broker_back(bench: Bench) -> None:
-    told = _watched(bench).health_back
+    seen = _watched(bench)
+    if seen.health_gone.status != 503:
+        raise Undecided("/health was not 503 while the broker was gone")
+    told = seen.health_back
     body = expect(told, 200)
     require(body.get("status") == "healthy", "status is not healthy", told)
 

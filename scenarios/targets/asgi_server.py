@@ -2,19 +2,15 @@
 
 The factory is called once, at the start of the process, with as much as it takes of the data
 folder, the broker's URL and that of the main API with the trade registry; both are empty in
-scenarios that do without. The port is taken before any code of the target runs, so that a second
-process on a busy port touches nothing; it is listened on once the application has started. The lab
-starts, kills and restarts this process. It is run as a file, so
+scenarios that do without. The lab starts, kills and restarts this process. It is run as a file, so
 that a target's own packages may have the names of the lab's. It ends with status REFUSED of the
 shim where there is no factory that can be called so, or no ASGI application.
 """
 
 from __future__ import annotations
 
-import contextlib
 import inspect
 import runpy
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +18,6 @@ from typing import Any
 
 import uvicorn
 
-HOST = "127.0.0.1"
-BUSY, NOT_STARTED = 1, 3
-"""Exit statuses, as uvicorn has them."""
 MISTAKEN = "; is it the application, not its factory?"
 SHIM = Path(__file__).with_name("shim.py")
 
@@ -34,13 +27,6 @@ def main() -> int:
     shim["leave_own_folder"]()
     refuse = shim["refuse"]
     location, port, data_dir, *rest = sys.argv[1:]
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, int(port)))
-    except OSError as error:
-        print(f"{HOST}:{port} cannot be listened on: {error.strerror}", file=sys.stderr)  # noqa: T201
-        return BUSY
     try:
         factory = shim["load"](location)
     except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a module raises
@@ -56,10 +42,8 @@ def main() -> int:
         # An application takes three as well, and answers with a coroutine.
         hint = MISTAKEN if len(given) == 3 and inspect.iscoroutine(app) else ""
         return int(refuse(f"returns no ASGI application but a {type(app).__name__}{hint}"))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False))
-    with listener, contextlib.suppress(KeyboardInterrupt):
-        server.run([listener])
-    return 0 if server.started else NOT_STARTED
+    uvicorn.run(app, host="127.0.0.1", port=int(port), log_level="warning", access_log=False)
+    return 0
 
 
 def arguments(

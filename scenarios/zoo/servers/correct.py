@@ -90,6 +90,15 @@ class Store:
     def load(self) -> list[Trade]:
         return [Trade(*row) for row in self._db.execute("select * from trades order by ticket")]
 
+    def takes_rows(self) -> bool:
+        """Whether a row can be written now; none is left."""
+        try:
+            self._db.execute("insert into trades (ticket) values (0)")
+            self._db.execute("delete from trades where ticket = 0")
+        except sqlite3.Error:
+            return False
+        return True
+
     def clear(self) -> None:
         self._db.execute("delete from trades")
 
@@ -106,6 +115,11 @@ class Server:
     registry_url: str = ""
     ready: bool = False
     broker_seen: bool = True
+    recovered: bool = False
+    """With the broker's answer."""
+    set_aside: bool = False
+    unwritable: bool = False
+    """The last row could not be written."""
     trades: dict[int, Trade] = field(default_factory=dict)
     strays: dict[int, Trade] = field(default_factory=dict)
     """Open at the broker, and nobody could say yet whose they are."""
@@ -123,10 +137,12 @@ class Server:
 
     async def start(self) -> None:
         """The port opens while this goes on; `ready` comes last."""
-        self.store = self.open_store()
+        try:
+            self.store = self.open_store()
+        except (sqlite3.Error, OSError) as error:
+            raise SystemExit(f"the store cannot be opened: {error}") from error
         known = {trade.ticket: trade for trade in self.store.load()}
         positions = await self.ask_broker(BROKER_ATTEMPTS)
-        self.broker_seen = positions is not None or not self.broker_url
         self.recover(known, positions)
         await self.adopt()
         self.monitor = asyncio.ensure_future(self.watch())
@@ -137,10 +153,13 @@ class Server:
         path = self.folder / "dtms.sqlite"
         try:
             return Store(path)
-        except sqlite3.DatabaseError:
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise  # A disk that fails is no corrupt file.
             for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
                 with contextlib.suppress(FileNotFoundError):
                     (self.folder / name).rename(self.folder / f"{name}.{stamp('%H%M%S%f')}.corrupt")
+            self.set_aside = True
             return Store(path)
 
     async def stop(self) -> None:
@@ -157,12 +176,14 @@ class Server:
                 await asyncio.sleep(BROKER_PAUSE_S)
             body = await get(f"{self.broker_url}/positions")
             listed = body.get("positions") if isinstance(body, dict) else None
+            self.broker_seen = isinstance(listed, list)
             if isinstance(listed, list):
                 return {position["ticket"]: Trade(**position) for position in listed}
         return None
 
     def recover(self, known: dict[int, Trade], positions: dict[int, Trade] | None) -> None:
         """Sets `trades` from what the store knows and what the broker has."""
+        self.recovered = positions is not None
         for ticket, trade in known.items():
             self.trades[ticket] = trade
             if self.registry_url and trade.state != CLOSED:
@@ -207,16 +228,26 @@ class Server:
             self.put(replace(trade, **terms))
 
     async def watch(self) -> None:
-        """Finishes what could not be finished at the start."""
+        """Closes what is gone at the broker, and finishes what could not be at the start."""
         while True:
             await asyncio.sleep(MONITOR_S)
-            if not self.broker_seen:
-                positions = await self.ask_broker(1)
+            # What is registered while the broker is asked may be missing from its answer.
+            before = tuple(self.trades)
+            positions = await self.ask_broker(1)
+            with contextlib.suppress(Refused):  # The store failed: again in the next cycle.
                 if positions is not None:
-                    self.broker_seen = True
-                    self.recover(dict(self.trades), positions)
-            await self.adopt()
-            await self.give_back()
+                    self.compare({ticket: self.trades[ticket] for ticket in before}, positions)
+                await self.adopt()
+                await self.give_back()
+
+    def compare(self, known: dict[int, Trade], positions: dict[int, Trade]) -> None:
+        """The first time that the broker answers this is the recovery; later, who is gone?"""
+        if not self.recovered:
+            self.recover(known, positions)
+        else:
+            for ticket, trade in known.items():
+                if ticket not in positions and trade.state != CLOSED:
+                    self.reconcile(trade, None)
 
     # Its rules.
 
@@ -239,7 +270,9 @@ class Server:
         trade = replace(trade, last_updated=stamp())
         try:
             self.store.save(trade)
+            self.unwritable = False
         except sqlite3.Error as error:
+            self.unwritable = True
             raise Refused(503, "not_persisted", str(error)) from error
         if trade.ticket not in self.trades and self.registry_url:
             self.watched[trade.ticket] = WATCHED_CYCLES
@@ -278,6 +311,16 @@ class Server:
             "timestamp": stamp(),
         }
         return (200, body) if self.ready else (503, {**body, "error": "not_ready"})
+
+    def whole_health(self) -> tuple[int, dict[str, Any]]:
+        """With all that it depends on; a store that failed is tried again."""
+        status, told = self.health()
+        if self.unwritable and self.store is not None:
+            self.unwritable = not self.store.takes_rows()
+        word = "healthy" if status == 200 else "unhealthy"
+        if status == 200 and (self.unwritable or self.set_aside or not self.broker_seen):
+            status, word = 503, "degraded"
+        return status, {**told, "status": word, "dtms_available": self.ready}
 
     def require_ready(self) -> None:
         if not self.ready:
@@ -348,9 +391,7 @@ class Server:
             case "GET", ["dtms", "health"]:
                 return self.health()
             case "GET", ["health"]:
-                status, told = self.health()
-                word = "healthy" if self.ready else "unhealthy"
-                return status, {**told, "status": word, "dtms_available": self.ready}
+                return self.whole_health()
         raise Refused(404, "not_found", f"there is no {method} {path}")
 
     def ticket(self, word: str) -> int:
