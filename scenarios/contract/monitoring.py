@@ -38,8 +38,8 @@ class Watched:
     gone: Exchange
     """The look-up of a position that was closed at the broker."""
     silent: dict[str, Exchange | None]
-    """By how the broker was silent, the look-up of a position that is open there; None where the
-    broker was not asked meanwhile."""
+    """By how the broker was silent, the look-up of a position that is open there, another one for
+    each; None where the broker was not asked meanwhile."""
     gone_later: Exchange
     """As `gone`, of one that was closed when the broker answered well again."""
     health_gone: Exchange
@@ -49,9 +49,9 @@ class Watched:
 
 
 def watched(bench: Bench) -> Watched:
-    first, kept, last = (good(bench.ticket()) for _ in range(3))
+    first, last = good(bench.ticket()), good(bench.ticket())
     with bench.own(broker=True, options=BRISK) as server:
-        for payload in (first, kept, last):
+        for payload in (first, last):
             server.broker.opens(payload)
             registered(server, payload)
         status = server.get("/dtms/status")
@@ -60,7 +60,7 @@ def watched(bench: Bench) -> Watched:
         server.broker.behaves("down")
         asked = server.broker.answers(QUESTIONS, NOTICED_S_MAX)
         health_gone = server.until(lambda told: told.status == 503, "/health", NOTICED_S_MAX)
-        silent = {mode: _silent(server, mode, kept) if asked else None for mode in SILENT}
+        silent = {mode: _silent(bench, server, mode) if asked else None for mode in SILENT}
         server.broker.behaves("ok")
         health_back = server.until(lambda told: told.status == 200, "/health", NOTICED_S_MAX)
         server.broker.closes(last)
@@ -69,7 +69,11 @@ def watched(bench: Bench) -> Watched:
         return Watched(gone, silent, gone_later, health_gone, health_back, status, later)
 
 
-def _silent(server: Server, mode: str, kept: Payload) -> Exchange | None:
+def _silent(bench: Bench, server: Server, mode: str) -> Exchange | None:
+    kept = good(bench.ticket())
+    server.broker.behaves("ok")
+    server.broker.opens(kept)
+    registered(server, kept)
     server.broker.behaves(mode)
     asked = server.broker.answers(QUESTIONS, NOTICED_S_MAX)
     return server.lookup(kept["ticket"]) if asked else None

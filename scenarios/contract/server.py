@@ -165,10 +165,10 @@ class Server:
         self._run(self.world.stop("dtms"))
 
     def stop_amid(
-        self, payloads: Sequence[Mapping[str, object]], acknowledged: int
+        self, payloads: Sequence[Mapping[str, object]], before: int
     ) -> list[tuple[Mapping[str, object], Exchange]]:
-        """Sends one after the other, from SENDERS at once, sends SIGTERM when so many were answered
-        with 200, and goes on sending while it runs. Each payload that was sent, and what came."""
+        """Sends one after the other, from SENDERS at once, sends SIGTERM when so many came back,
+        and goes on sending while it runs. Each payload that was sent, and what came."""
         waiting = iter(payloads)
 
         async def amid() -> list[tuple[Mapping[str, object], Exchange]]:
@@ -182,11 +182,12 @@ class Server:
                         self.base, "POST", ENABLE, encoded(payload), JSON, False
                     )
                     sent.append((payload, told))
-                    acked = sum(one.status == 200 for _payload, one in sent)
-                    if acked >= acknowledged and stopped is None:
+                    if len(sent) >= before and stopped is None:
                         stopped = asyncio.create_task(self.world.stop("dtms"))
                     if not self.running:
                         break
+                    if told.status is None:
+                        await asyncio.sleep(POLL_S)
 
             await asyncio.gather(*(sender() for _n in range(SENDERS)))
             await self.world.stop("dtms")
