@@ -28,6 +28,15 @@ IS_LIMITED = os.environ.get("DTMS_RATE_LIMIT_ENABLED") == "true"
 STOPPING_S = 0.3
 FAILING_S = 0.3
 REGISTRATIONS_PER_S, QUERIES_PER_S = 10, 30
+METRICS = """# TYPE dtms_requests_total counter
+dtms_requests_total 7
+dtms_errors_total{route="/health"} 0
+dtms_active_trades %(active)d
+dtms_registrations_total{outcome="new"} 3
+dtms_cycle_seconds 0.01
+dtms_latency_seconds_bucket{le="0.1"} 7
+dtms_latency_seconds_bucket{le="+Inf"} 7
+"""
 
 
 class Full(Minimal):
@@ -129,6 +138,17 @@ class Full(Minimal):
             "trades_by_state": Counter(trade["state"] for trade in self.trades.values()),
             "last_check": self.last_check,
         }
+
+    def metrics(self):
+        return METRICS % {"active": self.dtms_health()[1]["active_trades"]}
+
+    async def __call__(self, scope, receive, send):
+        if scope.get("path") != "/dtms/metrics":
+            await super().__call__(scope, receive, send)
+            return
+        headers = [(b"content-type", b"text/plain; version=0.0.4")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": self.metrics().encode()})
 
     def health(self):
         status, told = super().health()

@@ -35,8 +35,8 @@ TOPICS = (
     keys,
 )
 SILENT = ("down", "no-data", "raises", "rubbish")
-MISSING = {"root", "status", "actions", "metrics", "metrics-format"}
-"""What the full server leaves out, or does not tell the whole of."""
+MISSING = {"root", "status", "actions"}
+"""What the full server does not tell, or not the whole of."""
 PROGRAM = "{port} {data_dir} {broker_url} {registry_url}"
 
 WRONG = {
@@ -104,6 +104,7 @@ WRONG = {
     "keys_as_text": ({"key-odd"}, [keys]),
     "keys_by_their_beginning": ({"key-odd"}, [keys]),
     "deleted_counts": ({"delete-counts", "status-counts", *MISSING}, [optional]),
+    "metrics_in_words": ({"metrics-format", *MISSING}, [optional]),
     "no_echo_in_errors": ({"correlation-echoed-in-errors", *MISSING}, [optional]),
 }
 

@@ -365,6 +365,14 @@ def no_echo_in_errors(data_dir, broker_url, registry_url):
     return Wrong(data_dir, broker_url, registry_url)
 
 
+def metrics_in_words(data_dir, broker_url, registry_url):
+    class Wrong(Full):
+        def metrics(self):
+            return super().metrics().replace("total 7", "total: seven requests")
+
+    return Wrong(data_dir, broker_url, registry_url)
+
+
 def touch_first(port, data_dir):
     """As a program that opens its store, writes, and only then asks for its port."""
     with sqlite3.connect(Path(data_dir) / "trades.db") as database:
