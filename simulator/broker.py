@@ -6,9 +6,13 @@ DTMS_LAB_TOKEN, a control plane under /_lab that opens and closes positions and 
     ok        every open position
     slow      the same, `delay_s` later
     down      status 503
+    raises    status 500
+    rubbish   status 200, and no JSON
     no_data   {"positions": null}
     empty     {"positions": []}, which is a lie
     mismatch  every position, with half its volume
+
+`GET /_lab/asked` tells how often positions were asked for, and how often that was answered.
 """
 
 from __future__ import annotations
@@ -24,8 +28,9 @@ import msgspec
 from simulator.side_app import Answered, make_app, read, read_ticket, refused, unknown
 from simulator.side_process import run
 
-Mode = Literal["ok", "slow", "down", "no_data", "empty", "mismatch"]
+Mode = Literal["ok", "slow", "down", "raises", "rubbish", "no_data", "empty", "mismatch"]
 DELAY_S_MAX = 60.0
+RUBBISH = msgspec.Raw(b"<html>Bad Gateway</html>")
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -55,6 +60,8 @@ class Broker:
     def __init__(self) -> None:
         self.positions: dict[int, Position] = {}
         self.behaviour = Behaviour()
+        self.asked = 0
+        self.answered = 0
 
     async def request(
         self,
@@ -74,6 +81,10 @@ class Broker:
         match self.behaviour.mode:
             case "down":
                 return 503, {"error": "down", "message": "The terminal is not connected."}
+            case "raises":
+                return 500, {"error": "internal", "message": "The terminal raised an exception."}
+            case "rubbish":
+                return 200, RUBBISH
             case "no_data":
                 return 200, {"positions": None}
             case "empty":
@@ -94,9 +105,13 @@ class Broker:
     async def _answer(self, method: str, path: str, body: object) -> Answered:
         match method, path.strip("/").split("/"):
             case "GET", ["positions"]:
+                self.asked += 1
                 if self.behaviour.mode == "slow":
                     await asyncio.sleep(min(self.behaviour.delay_s, DELAY_S_MAX))
+                self.answered += 1
                 return self.told()
+            case "GET", ["_lab", "asked"]:
+                return 200, {"asked": self.asked, "answered": self.answered}
             case "GET", ["health"]:
                 return 200, {"status": "healthy", "positions": len(self.positions)}
             case "PUT", ["_lab", "positions"]:

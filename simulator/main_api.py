@@ -31,10 +31,11 @@ DTMS = "dtms_manager"
 
 
 class Behaviour(msgspec.Struct, frozen=True):
-    """How the Universal Manager and the registry behave."""
+    """How the Universal Manager and the registry behave; without DTMS the registry tells only what
+    the Universal Manager manages."""
 
     universal: Literal["accept", "refuse", "fail", "fail-after-accept", "slow"] = "accept"
-    registry: Literal["ok", "down"] = "ok"
+    registry: Literal["ok", "down", "without_dtms"] = "ok"
     delay_s: float = 0.5
 
 
@@ -151,8 +152,9 @@ class MainApi:
         if self.behaviour.registry == "down":
             return 503, {"error": "down", "message": "The registry is down."}
         managed_by: str | None = UNIVERSAL if ticket in self._owners.tickets else ""
-        if not managed_by and besides != DTMS and self._dtms is not None:
-            protects = await self._dtms.protects(ticket)
+        dtms = self._dtms if self.behaviour.registry != "without_dtms" else None
+        if not managed_by and besides != DTMS and dtms is not None:
+            protects = await dtms.protects(ticket)
             managed_by = None if protects is None else DTMS if protects else ""
         if managed_by is None:
             return 503, {"error": "unknown", "message": "The DTMS API does not answer."}

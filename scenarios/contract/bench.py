@@ -23,7 +23,7 @@ from scenarios.contract.check import Failed, NeverUp, Undecided
 from scenarios.contract.exchange import Exchange, exchange
 from scenarios.contract.server import READY_S_MAX, Server
 from scenarios.history import Recorder
-from scenarios.scenario import Family, Scenario, ServerOptions
+from scenarios.scenario import Family, Need, Scenario, ServerOptions
 from scenarios.targets.spec import ReferenceClient, RunningServer, ServerTarget
 from scenarios.workload import steady
 from scenarios.worlds.local import LocalWorld
@@ -104,14 +104,21 @@ class Bench:
 
     @contextmanager
     def own(
-        self, *, broker: bool = False, options: ServerOptions | None = None, start: bool = True
+        self,
+        *,
+        broker: bool = False,
+        registry: bool = False,
+        options: ServerOptions | None = None,
+        start: bool = True,
     ) -> Iterator[Server]:
         """A server for one check, with a store of its own; ready, unless `start` is false."""
-        server = self._server(broker, options)
+        wanted: dict[Need, bool] = {"broker": broker, "main-api": registry}
+        beside = [actor for actor, is_wanted in wanted.items() if is_wanted]
+        server = self._server(frozenset(beside), options)
         try:
             try:
-                if broker:
-                    server.start("broker")
+                for actor in beside:
+                    server.start(actor)
                 if start:
                     server.start()
                     server.must_be_ready()
@@ -136,7 +143,7 @@ class Bench:
 
     def _open_shared(self) -> Server:
         self._opened += 1
-        server = self._server(broker=False, options=None)
+        server = self._server(frozenset(), None)
         try:
             if self.starts_it:
                 server.start()
@@ -147,8 +154,8 @@ class Bench:
             raise NeverUp(f"{self.target.name} never came up: {error}") from error
         return server
 
-    def _server(self, broker: bool, options: ServerOptions | None) -> Server:
-        world = self._run(self._open_world(broker, options or UNLIMITED))
+    def _server(self, beside: frozenset[Need], options: ServerOptions | None) -> Server:
+        world = self._run(self._open_world(beside, options or UNLIMITED))
         self._worlds.append(world)
         return Server(world, self._run, self._exchange, self.exchanges, self.target)
 
@@ -156,7 +163,7 @@ class Bench:
         self._run(server.world.aclose())
         self._worlds.remove(server.world)
 
-    async def _open_world(self, broker: bool, options: ServerOptions) -> LocalWorld:
+    async def _open_world(self, beside: frozenset[Need], options: ServerOptions) -> LocalWorld:
         scenario = Scenario(
             name="contract",
             family=Family.ERRORS,
@@ -164,7 +171,7 @@ class Bench:
             workload=steady(("bot",), trades=1, over_s=1.0),
             checkers=(),
             services=(),
-            needs=frozenset({"broker"}) if broker else frozenset(),
+            needs=beside,
             server=options,
         )
         world = LocalWorld(

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from scenarios.contract import (
+    broker_at_start,
     concurrency,
     durability,
     enable,
+    failed_start,
+    failing_store,
     health,
+    keys,
+    limits,
     lookups,
+    monitoring,
     optional,
     properties,
-    protection,
+    recovery,
     refusals,
     schema_fuzz,
     startup,
@@ -27,8 +33,14 @@ CHECKS: tuple[Check, ...] = (
     *optional.CHECKS,
     *schema_fuzz.CHECKS,
     *durability.CHECKS,
+    *failing_store.CHECKS,
     *startup.CHECKS,
-    *protection.CHECKS,
+    *broker_at_start.CHECKS,
+    *recovery.CHECKS,
+    *failed_start.CHECKS,
+    *monitoring.CHECKS,
+    *limits.CHECKS,
+    *keys.CHECKS,
 )
 PROFILES = {"full": frozenset(), "core": frozenset({"optional"})}
 """What each leaves out."""

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
     from scenarios.contract.bench import Bench
 
 Level = Literal["MUST", "SHOULD"]
-Need = Literal["own", "broker", "optional"]
-"""`own`: the lab starts, kills and restarts the server. `broker`: the server asks one.
+Need = Literal["own", "broker", "registry", "port", "optional"]
+"""`own`: the lab starts, kills and restarts the server. `broker`, `registry`: the server asks one.
+`port`: the server opens its port itself.
 `optional`: an endpoint besides enable, look-up and health."""
 
 

@@ -1,11 +1,12 @@
-"""What was acknowledged is there after kill -9, after a stop, and after a store that failed."""
+"""What was acknowledged is there after kill -9 and after a stop, even amid one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from scenarios.contract.bench import Bench
-from scenarios.contract.check import Check, Failed, Need, Undecided, expect, require
+from scenarios.contract.check import Check, Need, Undecided, expect, require
 from scenarios.contract.exchange import Exchange
 from scenarios.contract.registrations import (
     Payload,
@@ -17,7 +18,8 @@ from scenarios.contract.registrations import (
 )
 
 TOGETHER = 40
-DEGRADED_S_MAX = 5.0
+STREAM = 2_000
+"""More than are sent before SIGTERM has ended any server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,30 @@ def registered_at_is_kept(bench: Bench) -> None:
             require(first == second, f"registered_at was {first!r} before the kill", after)
 
 
+def last_updated_is_kept(bench: Bench) -> None:
+    seen = _killed(bench)
+    for before, after in zip(seen.before, seen.later, strict=True):
+        if after.status == 200:
+            first, second = (_info(told).get("last_updated") for told in (before, after))
+            require(first is not None, "there is no last_updated", before)
+            require(first == second, f"last_updated was {first!r} before the kill", after)
+
+
+def times_are_utc(bench: Bench) -> None:
+    for told in _killed(bench).before:
+        for name in ("registered_at", "last_updated"):
+            text = _info(told).get(name)
+            require(_is_utc(text), f"{name} is {text!r}, no time of ISO 8601 in UTC", told)
+
+
+def _is_utc(text: object) -> bool:
+    try:
+        told = datetime.fromisoformat(str(text))
+    except ValueError:
+        return False
+    return told.utcoffset() == timedelta(0)
+
+
 def _info(told: Exchange) -> Payload:
     info = told.json.get("trade_info") if isinstance(told.json, dict) else None
     return info if isinstance(info, dict) else {}
@@ -102,122 +128,55 @@ def survives_kill_amid(bench: Bench) -> None:
             is_kept(server, payloads[ticket])
 
 
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What was answered before SIGTERM and around it, and what is told after a start."""
+
+    before: Payload
+    before_kept: Exchange
+    around: tuple[tuple[Payload, Exchange], ...]
+    kept: dict[object, Exchange]
+    """By ticket, the look-ups of what was acknowledged."""
+
+
+def stopped(bench: Bench) -> Stopped:
+    before = good(bench.ticket())
+    payloads = [good(bench.ticket()) for _ in range(STREAM)]
+    with bench.own() as server:
+        registered(server, before)
+        around = tuple((dict(sent), told) for sent, told in server.stop_amid(payloads, TOGETHER))
+        server.restart()
+        acknowledged = [sent["ticket"] for sent, told in around if told.status == 200]
+        kept = {ticket: server.lookup(ticket) for ticket in acknowledged}
+        return Stopped(before, server.lookup(before["ticket"]), around, kept)
+
+
+def _stopped(bench: Bench) -> Stopped:
+    return bench.seen("stopped", stopped)
+
+
 def survives_stop(bench: Bench) -> None:
-    payload = good(bench.ticket())
-    with bench.own() as server:
-        registered(server, payload)
-        server.stop()
-        server.restart()
-        is_kept(server, payload)
+    seen = _stopped(bench)
+    expect(seen.before_kept, 200)
+    is_told(seen.before_kept, seen.before)
 
 
-@dataclass(frozen=True, slots=True)
-class Unstored:
-    """What a server told while nothing could be stored, and after."""
-
-    payload: Payload
-    refused: Exchange
-    lookup: Exchange
-    health: Exchange
-    after: Exchange
+def survives_stop_amid(bench: Bench) -> None:
+    seen = _stopped(bench)
+    for payload, told in seen.around:
+        if told.status == 200:
+            kept = seen.kept[payload["ticket"]]
+            expect(kept, 200)
+            is_told(kept, payload)
 
 
-def unstored(bench: Bench) -> Unstored:
-    payload = good(bench.ticket())
-    with bench.own() as server:
-        registered(server, good(bench.ticket()))
-        with server.failing_store():
-            refused = server.enable(payload)
-            lookup = server.lookup(payload["ticket"])
-            health = server.get("/health")
-        after = server.enable(payload)
-        for _try in range(20):
-            if after.status == 200:
-                break
-            server.until(lambda told: told.status == 200, "/dtms/health", 0.2)
-            after = server.enable(payload)
-        return Unstored(payload, refused, lookup, health, after)
-
-
-def _unstored(bench: Bench) -> Unstored:
-    return bench.seen("unstored", unstored)
-
-
-def not_persisted(bench: Bench) -> None:
-    told = _unstored(bench).refused
-    body = expect(told, 503)
-    require(body.get("error") == "not_persisted", "error is not not_persisted", told)
-
-
-def not_persisted_not_active(bench: Bench) -> None:
-    seen = _unstored(bench)
-    require(seen.lookup.status != 200, "it is active, and is not stored", seen.lookup)
-    if seen.refused.status == 503 and seen.after.status == 200:
-        body = expect(seen.after, 200)
-        new = body.get("already_registered") is False
-        require(new, "it was refused, and is registered all the same", seen.after)
-
-
-def store_heals(bench: Bench) -> None:
-    seen = _unstored(bench)
-    expect(seen.after, 200)
-
-
-def store_health(bench: Bench) -> None:
-    told = _unstored(bench).health
-    body = expect(told, 503)
-    status = body.get("status")
-    require(status in ("unhealthy", "degraded"), f"status is {status!r}", told)
-
-
-@dataclass(frozen=True, slots=True)
-class Spoilt:
-    """What a server told that was started on a store full of rubbish, with the broker's help."""
-
-    payload: Payload
-    health: Exchange
-    lookup: Exchange
-    names: tuple[str, ...]
-
-
-def spoilt(bench: Bench) -> Spoilt:
-    payload = good(bench.ticket())
-    with bench.own(broker=True) as server:
-        server.broker_opens(payload)
-        registered(server, payload)
-        server.kill()
-        if not server.corrupt_store():
-            raise Undecided("its store is in no .db, .sqlite or .sqlite3 file, and was not spoilt")
-        server.restart()
-        lookup = server.until(
-            lambda told: told.status == 200, f"/dtms/trade/{payload['ticket']}", DEGRADED_S_MAX
-        )
-        folder = server.world.data_folder("dtms")
-        names = tuple(path.name for path in folder.glob("**/*"))
-        return Spoilt(payload, server.get("/health"), lookup, names)
-
-
-def _spoilt(bench: Bench) -> Spoilt:
-    return bench.seen("spoilt", spoilt)
-
-
-def corrupt_is_rebuilt(bench: Bench) -> None:
-    seen = _spoilt(bench)
-    expect(seen.lookup, 200)
-    is_told(seen.lookup, seen.payload)
-
-
-def corrupt_is_degraded(bench: Bench) -> None:
-    told = _spoilt(bench).health
-    body = expect(told, 503)
-    require(body.get("status") == "degraded", "status is not degraded", told)
-
-
-def corrupt_is_set_aside(bench: Bench) -> None:
-    names = _spoilt(bench).names
-    stamped = [name for name in names if sum(c.isdigit() for c in name) >= 8]
-    if not stamped:
-        raise Failed(f"no file with a time stamp is there, only {', '.join(sorted(names))}")
+def stopping_refuses(bench: Bench) -> None:
+    """A connection that is refused or cut off is no answer, and says nothing that is not true."""
+    for _payload, told in _stopped(bench).around:
+        if told.status not in (None, 200):
+            expect(told, 503)
+            text = told.headers.get("retry-after", "")
+            require(text.isdigit(), f"Retry-After is {text!r}, and must be seconds", told)
 
 
 def deleted_stays_closed(bench: Bench) -> None:
@@ -244,7 +203,6 @@ def never_stored(bench: Bench) -> None:
 
 _TOPIC = "durability"
 _OWN: frozenset[Need] = frozenset({"own"})
-_BROKER: frozenset[Need] = frozenset({"own", "broker"})
 CHECKS = (
     Check(
         "survives-kill",
@@ -268,6 +226,22 @@ CHECKS = (
         _TOPIC,
         "What was acknowledged is there after SIGTERM and a start.",
         survives_stop,
+        _OWN,
+    ),
+    Check(
+        "survives-stop-amid",
+        "MUST",
+        _TOPIC,
+        "What was acknowledged amid many others around SIGTERM is there after a start.",
+        survives_stop_amid,
+        _OWN,
+    ),
+    Check(
+        "shutting-down",
+        "SHOULD",
+        _TOPIC,
+        "While shutting down, a registration is taken, or 503 with Retry-After, or not answered.",
+        stopping_refuses,
         _OWN,
     ),
     Check(
@@ -295,67 +269,27 @@ CHECKS = (
         _OWN,
     ),
     Check(
-        "not-persisted",
-        "MUST",
-        _TOPIC,
-        "When the store cannot persist, a registration is 503 not_persisted.",
-        not_persisted,
-        _OWN,
-    ),
-    Check(
-        "not-persisted-not-active",
-        "MUST",
-        _TOPIC,
-        "What could not be persisted is neither active nor stored.",
-        not_persisted_not_active,
-        _OWN,
-    ),
-    Check(
-        "store-heals",
-        "MUST",
-        _TOPIC,
-        "When the store can persist again, so does the server, without a restart.",
-        store_heals,
-        _OWN,
-    ),
-    Check(
-        "store-health",
-        "MUST",
-        "health",
-        "/health is 503, unhealthy or degraded, while the store is not writable.",
-        store_health,
-        _OWN,
-    ),
-    Check(
-        "corrupt-store-rebuilt",
-        "MUST",
-        "recovery",
-        "A corrupt store is never silently emptied: its trades come back from the broker.",
-        corrupt_is_rebuilt,
-        _BROKER,
-    ),
-    Check(
-        "corrupt-store-degraded",
-        "SHOULD",
-        "recovery",
-        "After a corrupt store /health is 503 degraded.",
-        corrupt_is_degraded,
-        _BROKER,
-    ),
-    Check(
-        "corrupt-store-aside",
-        "SHOULD",
-        "recovery",
-        "A corrupt store is set aside, with a time stamp in its name.",
-        corrupt_is_set_aside,
-        _BROKER,
-    ),
-    Check(
         "registered-at-kept",
         "SHOULD",
         _TOPIC,
         "registered_at is persisted: it is the same after a restart.",
         registered_at_is_kept,
+        _OWN,
+    ),
+    Check(
+        "last-updated-kept",
+        "SHOULD",
+        _TOPIC,
+        "last_updated is persisted: where nothing changed it is the same after a restart.",
+        last_updated_is_kept,
+        _OWN,
+    ),
+    Check(
+        "times-are-utc",
+        "SHOULD",
+        _TOPIC,
+        "registered_at and last_updated are ISO 8601, in UTC.",
+        times_are_utc,
         _OWN,
     ),
     Check(

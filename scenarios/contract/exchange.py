@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
@@ -88,6 +89,38 @@ async def exchange(
         words = str(error) or type(error).__name__
         trouble = f"no HTTP answer: {words[:SHOWN_CHARS]}"
     return Exchange(method, path, sent, trouble=trouble)
+
+
+def exchange_apart(
+    base: str,
+    method: str,
+    path: str,
+    body: bytes | None,
+    headers: Mapping[str, str | bytes] | None,
+    source: str,
+) -> Exchange:
+    """From the address `source`; headers may hold any bytes. Blocks. Raises `OSError` where this
+    machine cannot send from there, and never for what a server does."""
+    parts = URL(base)
+    sent = body or b""
+    connection = http.client.HTTPConnection(
+        parts.host or "", parts.port, timeout=ANSWER_S_MAX, source_address=(source, 0)
+    )
+    try:
+        try:
+            connection.connect()
+        except ConnectionError as error:
+            return Exchange(method, path, sent, trouble=f"no connection: {error}")
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        raw = answer.read(ANSWER_BYTES_MAX)
+        told = {name.lower(): value for name, value in answer.getheaders()}
+        return Exchange(method, path, sent, answer.status, told, raw)
+    except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
+        words = str(error) or type(error).__name__
+        return Exchange(method, path, sent, trouble=f"no HTTP answer: {words[:SHOWN_CHARS]}")
+    finally:
+        connection.close()
 
 
 async def _in_chunks(body: bytes) -> AsyncIterator[bytes]:

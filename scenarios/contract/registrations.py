@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from scenarios.contract.check import Failed, expect
+from scenarios.contract.check import Failed, expect, require
 from scenarios.contract.exchange import Exchange
 from scenarios.contract.server import Server
 
@@ -79,6 +79,19 @@ def is_unknown(server: Server, ticket: int) -> None:
 def state_of(told: Exchange) -> object:
     """What stands under `state` at the top of the answer."""
     return told.json.get("state") if isinstance(told.json, dict) else None
+
+
+def is_closed(told: Exchange) -> bool:
+    """Whether the look-up says that nothing is registered, or not any more."""
+    return told.status == 404 or (told.status == 200 and state_of(told) == "CLOSED")
+
+
+def has_error_body(told: Exchange) -> None:
+    """What every error body has. Raises `Failed`."""
+    body = told.json if isinstance(told.json, dict) else {}
+    for name, kind in (("error", str), ("message", str), ("details", dict)):
+        require(isinstance(body.get(name), kind), f"{name} is missing or no {kind}", told)
+    require(isinstance(body.get("correlation_id"), str), "there is no correlation_id", told)
 
 
 def _same(wanted: object, found: object) -> bool:

@@ -11,7 +11,7 @@ from scenarios.contract.bench import Bench
 from scenarios.contract.check import Check, Failed, NeverUp, Undecided
 from scenarios.contract.exchange import Exchange
 from scenarios.output import ExitStatus
-from scenarios.targets.spec import ServerTarget
+from scenarios.targets.spec import FactoryServer, ServerTarget
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
 Verdict = Literal["passed", "failed", "undecided", "skipped"]
@@ -36,6 +36,10 @@ def skipped(check: Check, target: ServerTarget, profile: str, left_out: frozense
         return "the lab has not started this server, and must neither kill nor restart it"
     if "broker" in check.needs and not target.takes_broker:
         return "this server takes no broker"
+    if "registry" in check.needs and not target.takes_registry:
+        return "this server takes no trade registry"
+    if "port" in check.needs and isinstance(target, FactoryServer):
+        return "an ASGI application does not open its port: the lab does, after it was made"
     return ""
 
 

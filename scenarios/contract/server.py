@@ -8,12 +8,13 @@ import resource
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from scenarios.contract.check import Failed, Undecided
-from scenarios.contract.exchange import Exchange
+from scenarios.contract.exchange import Exchange, exchange_apart
+from scenarios.contract.played import PlayedBroker, PlayedRegistry
 from scenarios.targets.spec import ServerTarget
-from scenarios.worlds.control_planes import BrokerControl
 from scenarios.worlds.local import LocalWorld
 from scenarios.worlds.local_capabilities import LocalDisks
 
@@ -24,6 +25,7 @@ READY_S_MAX = 20.0
 """How long a server may take until it is ready, or until it ends, where it must."""
 POLL_S = 0.03
 LIMITED_TRIES_MAX = 12
+SENDERS = 8
 LIMITED_S_MAX = 3.0
 ENABLE = "/dtms/trade/enable"
 JSON = {"Content-Type": "application/json"}
@@ -42,7 +44,8 @@ class Server:
     ) -> None:
         self.world = world
         self.target = target
-        self.broker = BrokerControl(world)
+        self.broker = PlayedBroker(world, run)
+        self.registry = PlayedRegistry(world, run)
         self._run = run
         self._send = send
         self._noted = noted
@@ -97,6 +100,24 @@ class Server:
         self._noted.extend(told)
         return told
 
+    def ask_apart(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str | bytes] | None = None,
+        *,
+        source: str = "127.0.0.1",
+    ) -> Exchange:
+        """As another client asks: from another address, with any bytes in its headers. Raises
+        `Undecided` where this machine has no such address."""
+        try:
+            told = exchange_apart(self.base, method, path, body, headers, source)
+        except OSError as error:
+            raise Undecided(f"nothing can be sent from {source} here: {error}") from error
+        self._noted.append(told)
+        return told
+
     def lookup(self, ticket: object) -> Exchange:
         """GET /dtms/trade/{ticket}."""
         return self.get(f"/dtms/trade/{ticket}")
@@ -105,10 +126,10 @@ class Server:
         """Starts it, or again. Raises `EnvironmentFailed`."""
         self._run(self.world.start(actor))
 
-    def restart(self) -> None:
-        """Starts a server that was killed, and waits. Raises `Failed`."""
+    def restart(self) -> Exchange:
+        """Starts a server that was killed, and waits until it is ready. Raises `Failed`."""
         self.start()
-        self.must_be_ready()
+        return self.must_be_ready()
 
     def kill(self) -> None:
         """kill -9."""
@@ -143,28 +164,65 @@ class Server:
         """SIGTERM, and waits."""
         self._run(self.world.stop("dtms"))
 
-    def second(self) -> int | None:
-        """Starts a second one on the same port and store, waits until it ends, and kills it when it
-        does not. Its exit status; None where it had to be killed."""
+    def stop_amid(
+        self, payloads: Sequence[Mapping[str, object]], before: int
+    ) -> list[tuple[Mapping[str, object], Exchange]]:
+        """Sends one after the other, from SENDERS at once, sends SIGTERM when so many came back,
+        and goes on sending while it runs. Each payload that was sent, and what came."""
+        waiting = iter(payloads)
 
-        async def both() -> int | None:
-            undo = await self.world.start_second("dtms")
-            process = self.world.process("dtms-second")
+        async def amid() -> list[tuple[Mapping[str, object], Exchange]]:
+            sent: list[tuple[Mapping[str, object], Exchange]] = []
+            stopped: asyncio.Task[None] | None = None
+
+            async def sender() -> None:
+                nonlocal stopped
+                for payload in waiting:
+                    told = await self._send(
+                        self.base, "POST", ENABLE, encoded(payload), JSON, False
+                    )
+                    sent.append((payload, told))
+                    if len(sent) >= before and stopped is None:
+                        stopped = asyncio.create_task(self.world.stop("dtms"))
+                    if not self.running:
+                        break
+                    if told.status is None:
+                        await asyncio.sleep(POLL_S)
+
+            await asyncio.gather(*(sender() for _n in range(SENDERS)))
+            await self.world.stop("dtms")
+            if stopped is not None:
+                await stopped
+            return sent
+
+        told: list[tuple[Mapping[str, object], Exchange]] = self._run(amid())
+        return told
+
+    def second(self, elsewhere: Path) -> tuple[int | None, int | None]:
+        """Starts two more on its port, one on its store and one on that in `elsewhere`, and waits
+        until they end, or kills them. Their exit statuses; None for one that had to be killed."""
+
+        async def one(name: str, data: Path | None) -> int | None:
+            undo = await self.world.start_second("dtms", data)
+            process = self.world.process(name)
             assert process is not None
             ended = await process.ends(READY_S_MAX / 2)
             status = process.exit_status if ended else None
             await undo()
             return status
 
-        told: int | None = self._run(both())
+        async def both() -> tuple[int | None, int | None]:
+            same, other = one("dtms-second", None), one("dtms-elsewhere", elsewhere)
+            return tuple(await asyncio.gather(same, other))  # type: ignore[return-value]
+
+        told: tuple[int | None, int | None] = self._run(both())
         return told
 
-    def ends(self, within_s: float = READY_S_MAX) -> int | None:
-        """Its exit status, once it has ended by itself; None where it has not."""
+    @property
+    def exit_status(self) -> int | None:
+        """None while it runs."""
         process = self.world.process("dtms")
-        if process is None or not self._run(process.ends(within_s)):
-            return None
-        return process.exit_status
+        return process.exit_status if process is not None else None
 
     @property
     def running(self) -> bool:
@@ -217,20 +275,6 @@ class Server:
                 self._noted.append(told)
                 return told
             time.sleep(POLL_S)
-
-    def broker_behaves(self, mode: str) -> None:
-        """See simulator.broker."""
-        self._run(self.broker.behave(mode))
-
-    def broker_opens(self, payload: Mapping[str, object]) -> None:
-        """Opens the position that was registered with `payload`, or changes it."""
-        position = {name: value for name, value in payload.items() if name != "ticket"}
-        position["entry_price"] = position.pop("entry")
-        self._run(self.broker.open_position(int(str(payload["ticket"])), position))
-
-    def broker_closes(self, payload: Mapping[str, object]) -> None:
-        """Closes the position that was registered with `payload`."""
-        self._run(self.broker.close_position(int(str(payload["ticket"]))))
 
     def corrupt_store(self) -> bool:
         """Whether there was a database file to spoil."""

@@ -251,12 +251,13 @@ class LocalWorld:
             self._recorder.note("world", "stop", {"actor": actor})
             await self._processes[actor].stop()
 
-    async def start_second(self, actor: str) -> Undo:
-        """A further process of the actor, on the same port and data, called `<actor>-second`."""
-        second = f"{actor}-second"
+    async def start_second(self, actor: str, data: Path | None = None) -> Undo:
+        """A further process of the actor, on the same port and data, called `<actor>-second`; a
+        server may be given another folder of data, and is called `<actor>-elsewhere`."""
+        second = f"{actor}-second" if data is None else f"{actor}-elsewhere"
         process = ActorProcess(
             second,
-            self._argv(actor),
+            self._argv(actor) if data is None else self._server_argv(data),
             log=self.log(second),
             cwd=Path.cwd(),
             environ=self._environ(actor),
@@ -409,8 +410,8 @@ class LocalWorld:
     def _python_module(self, module: str, *arguments: str) -> tuple[str, ...]:
         return (sys.executable, "-m", module, *arguments)
 
-    def _server_argv(self) -> tuple[str, ...]:
-        port, data = str(self._port("dtms")), str(self.data_folder("dtms"))
+    def _server_argv(self, folder: Path | None = None) -> tuple[str, ...]:
+        port, data = str(self._port("dtms")), str(folder or self.data_folder("dtms"))
         broker, registry = self._url_if_needed("broker"), self._url_if_needed("main-api")
         match self._server:
             case SimulatedServer():

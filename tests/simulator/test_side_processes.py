@@ -61,11 +61,25 @@ async def test_the_broker_behaves_as_it_is_told(broker) -> None:
         return await broker.get("/positions")
 
     assert (await behave(mode="down")).status_code == 503
+    assert (await behave(mode="raises")).status_code == 500
+    assert (await behave(mode="rubbish")).text == "<html>Bad Gateway</html>"
     assert (await behave(mode="no_data")).json() == {"positions": None}
     assert (await behave(mode="empty")).json() == {"positions": []}
     assert (await behave(mode="mismatch")).json()["positions"][0]["volume"] == 0.5
     assert (await behave(mode="slow", delay_s=0.01)).json()["positions"][0]["volume"] == 1.0
     assert (await behave(mode="ok")).json()["positions"][0]["ticket"] == 7
+
+
+async def test_the_broker_counts_who_asks_and_is_answered() -> None:
+    broker = Broker()
+    await broker.request("POST", "/_lab/behaviour", {}, {"mode": "slow", "delay_s": 60.0})
+    asking = asyncio.ensure_future(broker.request("GET", "/positions"))
+    await asyncio.sleep(0)
+    assert await broker.request("GET", "/_lab/asked") == (200, {"asked": 1, "answered": 0})
+    asking.cancel()
+    await broker.request("POST", "/_lab/behaviour", {}, {"mode": "ok"})
+    await broker.request("GET", "/positions")
+    assert await broker.request("GET", "/_lab/asked") == (200, {"asked": 2, "answered": 1})
 
 
 async def test_the_brokers_control_plane_needs_the_token_and_sense(broker) -> None:
@@ -167,7 +181,7 @@ async def test_positions_are_read_over_http(start) -> None:
     assert await broker.positions() == {}
     httpx.put(f"{process.url}/_lab/positions/7", json=POSITION, headers=LAB, trust_env=False)
     assert (await broker.positions())[7].entry == 2350.0
-    for mode in ("down", "no_data"):
+    for mode in ("down", "raises", "rubbish", "no_data"):
         httpx.post(
             f"{process.url}/_lab/behaviour", json={"mode": mode}, headers=LAB, trust_env=False
         )
@@ -284,6 +298,10 @@ async def test_who_manages_is_asked_of_a_dtms_that_answers_in_every_way() -> Non
         assert (await client.get("/trade-registry/7")).json()["managed_by"] == ""
         for reply in (b"500 Broken", b"200 Rubbish", b"200 Garbage"):  # noqa: B007 - read by dtms
             assert (await client.get("/trade-registry/7")).status_code == 503
+        alone = {"registry": "without_dtms"}
+        await client.post("/_lab/behaviour", json=alone, headers=LAB)
+        assert (await client.get("/trade-registry/7")).json()["managed_by"] == ""
+        await client.post("/_lab/behaviour", json={"registry": "ok"}, headers=LAB)
         server.close()
         await server.wait_closed()
         assert (await client.get("/trade-registry/7")).status_code == 503

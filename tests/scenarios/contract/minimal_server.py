@@ -6,12 +6,14 @@ Nothing of the lab is imported: it is started in a process of its own, as anybod
 import asyncio
 import json
 import math
+import os
 import sqlite3
 import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 
 BODY_BYTES_MAX = 65_536
+MONITOR_S = int(os.environ.get("DTMS_MONITORING_INTERVAL", "30")) / 5
 FIELDS = ("ticket", "symbol", "direction", "entry_price", "volume", "stop_loss", "take_profit")
 
 
@@ -30,6 +32,7 @@ class Minimal:
         self.trades = {}
         self.ready = False
         self.degraded = False
+        self.broker_well = True
         self.lock = asyncio.Lock()
         self.open_store(Path(data_dir) / "trades.db")
 
@@ -70,14 +73,29 @@ class Minimal:
         positions = await self.ask_broker() if self.broker_url else None
         self.recover(positions)
         self.ready = True
+        while self.broker_url:
+            await asyncio.sleep(MONITOR_S)
+            await self.cycle()
 
-    async def ask_broker(self):
+    async def cycle(self):
+        before = list(self.trades.values())
+        positions = await self.ask_broker(once=True)
+        if positions is not None:
+            self.close_gone(before, {position["ticket"] for position in positions})
+
+    def close_gone(self, before, at_broker):
+        for trade in before:
+            if trade["ticket"] not in at_broker and trade["state"] != "CLOSED":
+                self.keep({**trade, "state": "CLOSED", "last_updated": now()})
+
+    async def ask_broker(self, once=False):
         while True:
             try:
                 told = await asyncio.to_thread(self.positions)
             except (OSError, ValueError):
                 told = None
-            if told is not None:
+            self.broker_well = told is not None
+            if told is not None or once:
                 return told
             await asyncio.sleep(0.05)
 
@@ -186,7 +204,7 @@ class Minimal:
         status = "healthy"
         if not self.ready:
             status = "unhealthy"
-        elif self.degraded or not self.writable():
+        elif self.degraded or not self.broker_well or not self.writable():
             status = "degraded"
         told = {"status": status, "dtms_initialized": self.ready, "dtms_available": self.ready}
         return (200 if status == "healthy" else 503), {**told, "timestamp": now()}
@@ -200,6 +218,9 @@ class Minimal:
             "timestamp": now(),
         }
         return (200, told) if self.ready else (503, {**told, "error": "not ready"})
+
+    def admit(self, scope):
+        pass
 
     async def answer(self, method, path, body):
         if (method, path) == ("POST", "/dtms/trade/enable"):
@@ -233,6 +254,7 @@ class Minimal:
         correlation_id = dict(scope["headers"]).get(b"x-correlation-id", b"made-here")
         retry_after = False
         try:
+            self.admit(scope)
             status, told = await self.answer(scope["method"], scope["path"], body)
         except Refused as error:
             status, retry_after = error.status, error.retry_after

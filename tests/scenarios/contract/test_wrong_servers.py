@@ -83,7 +83,7 @@ WRONG: dict[str, tuple[set[str], set[str]]] = {
         },
         set(),
     ),
-    "no_correlation": ({"correlation-echoed"}, set()),
+    "no_correlation": ({"correlation-echoed", "correlation-echoed-in-errors"}, set()),
     "any_size": ({"body-too-large", "body-too-large-chunked"}, set()),
     "no_data_is_empty": ({"no-data-is-not-empty"}, {"no-data-is-not-empty", "down-is-not-empty"}),
     "active_but_not_stored": ({"not-persisted-not-active"}, UNSTORED),
