@@ -145,8 +145,21 @@ SERVERS: tuple[Specimen, ...] = (
     ),
     by_contract(
         "protecting",
+        "one_limit_for_all",
+        "counts the requests of all clients together",
+        "limited-by-client",
+    ),
+    by_contract(
+        "protecting",
+        "key_of_any_alphabet",
+        "breaks at a key that is no ASCII",
+        "key-odd",
+    ),
+    by_contract(
+        "protecting",
         "empty_key_passes",
         "takes no key for the right one",
+        "key-odd",
         "key-for-registrations",
         "key-for-initialize",
         "key-for-delete",
@@ -155,6 +168,7 @@ SERVERS: tuple[Specimen, ...] = (
         "protecting",
         "key_by_its_beginning",
         "takes a key that begins like the right one",
+        "key-odd",
         "key-for-registrations",
     ),
     by_contract(

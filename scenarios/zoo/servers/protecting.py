@@ -59,6 +59,20 @@ class NothingIsLimited(Protecting):
     limits: ClassVar[bool] = os.environ.get("DTMS_RATE_LIMIT_ENABLED") == "True"
 
 
+class OneLimitForAll(Protecting):
+    """Counts what all clients ask together: one of them locks the others out."""
+
+    def client(self, scope: Scope) -> str:
+        return ""
+
+
+class KeyOfAnyAlphabet(Protecting):
+    """Compares words, of which that function takes ASCII only, and breaks at others."""
+
+    def may(self, given: bytes) -> bool:
+        return hmac.compare_digest(given.decode("latin-1"), self.key.decode())
+
+
 class EmptyKeyPasses(Protecting):
     """Compares only a key that was given."""
 
@@ -101,3 +115,11 @@ def key_by_its_beginning(data_dir: str, broker_url: str, registry_url: str) -> S
 
 def only_told_lengths(data_dir: str, broker_url: str, registry_url: str) -> Server:
     return OnlyToldLengths.at(data_dir, broker_url, registry_url)
+
+
+def one_limit_for_all(data_dir: str, broker_url: str, registry_url: str) -> Server:
+    return OneLimitForAll.at(data_dir, broker_url, registry_url)
+
+
+def key_of_any_alphabet(data_dir: str, broker_url: str, registry_url: str) -> Server:
+    return KeyOfAnyAlphabet.at(data_dir, broker_url, registry_url)
