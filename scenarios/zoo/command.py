@@ -26,6 +26,8 @@ EPISODES_MAX, CPU_S_MAX = 6_000, 30.0
 """How long a bug is looked for."""
 CORRECT_CPU_S = 10.0
 """How long the lab may try to blame a correct one."""
+WAITING = 2
+"""How many specimens on real processes are looked at beside the simulated ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +69,8 @@ def zoo_and_report(request: ZooRequest, console: Console) -> ExitStatus:
     request.out.mkdir(parents=True, exist_ok=True)
     report = _Report(request, console)
     try:
-        with processes(request.workers) as pool:
-            jobs = _begun(pool, specimens, request.seed)
+        with processes(request.workers) as pool, processes(WAITING) as beside:
+            jobs = _begun(pool, beside, specimens, request.seed)
             for job in as_completed(jobs):
                 report.add(_detection(job, jobs[job]))
     except KeyboardInterrupt:
@@ -78,13 +80,14 @@ def zoo_and_report(request: ZooRequest, console: Console) -> ExitStatus:
 
 
 def _begun(
-    pool: Executor, specimens: Sequence[Specimen], seed: int
+    pool: Executor, beside: Executor, specimens: Sequence[Specimen], seed: int
 ) -> dict[Future[Detection], Specimen]:
-    """Those on real processes first: they take the longest, and mostly wait."""
+    """Those on real processes beside the others: they mostly wait."""
     jobs = {}
-    for specimen in sorted(specimens, key=lambda specimen: specimen.world == "sim"):
+    for specimen in specimens:
         cpu_s = CPU_S_MAX if specimen.bug else CORRECT_CPU_S
-        jobs[pool.submit(detect, specimen, seed, EPISODES_MAX, cpu_s)] = specimen
+        where = pool if specimen.world == "sim" else beside
+        jobs[where.submit(detect, specimen, seed, EPISODES_MAX, cpu_s)] = specimen
     return jobs
 
 
