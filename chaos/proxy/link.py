@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 from chaos.choice import Draw
 from chaos.conditions import CALM, Conditions
@@ -18,6 +19,7 @@ from chaos.proxy.side import Side
 from chaos.proxy.tap import Exchange, Tap
 from chaos.regime import Kind, RuleInForce, count, decide
 from chaos.request import RequestView, classify
+from chaos.toxiproxy.poison import Poison
 from chaos.verdict import Forward
 
 
@@ -49,6 +51,7 @@ class Link:
         self.tap = tap
         self.conditions = CALM
         self.rules: list[RuleInForce] = []
+        self._poisons: dict[str, Poison] = {}
         self._draw = draw
         self._number = number
         self._listens = listens
@@ -69,10 +72,36 @@ class Link:
 
     async def weather(self, conditions: Conditions) -> None:
         """Puts conditions in force, for open connections too."""
-        before, self.conditions = self.conditions, conditions
+        self.conditions = conditions
         await self._turn_port()
+        self._tell_connections()
+
+    def poison(self, name: str, poison: Poison | None) -> None:
+        """From now on this toxic is in force under that name, for open connections too; None is
+        none. Toxics add up in the order in which they came."""
+        if poison is None:
+            self._poisons.pop(name, None)
+        else:
+            self._poisons[name] = poison
+        self._tell_connections()
+
+    def conditions_of(self, connection: int) -> Conditions:
+        """What the connection with this number suffers: what all do, and the toxics that hit it."""
+        now = self.conditions
+        for name, poison in self._poisons.items():
+            if poison.toxicity >= 1 or self.chance(f"{name} {connection}") < poison.toxicity:
+                now = replace(poison.shape(now), names=(*now.names, name))
+        return now
+
+    async def stop(self) -> None:
+        """Closes the port, which stays reserved, and every connection in good order."""
+        await self.weather(replace(self.conditions, refused=True))
         for connection in tuple(self._connections):
-            connection.weather(conditions, before)
+            connection.close("the proxy was disabled")
+
+    async def start(self) -> None:
+        """Opens the port again."""
+        await self.weather(replace(self.conditions, refused=False))
 
     async def aclose(self) -> None:
         """Resets every connection and gives the port back."""
@@ -95,9 +124,7 @@ class Link:
         exchange = Exchange(self._number(view), view)
         self.tap.on_request(exchange)
         verdict, faults = decide(self.rules, view, self._draw)
-        flight = Flight(exchange, request, verdict, faults, AnswerReader(request.method))
-        flight.blame(self.conditions.names)
-        return flight
+        return Flight(exchange, request, verdict, faults, AnswerReader(request.method))
 
     def send_copies(self, flight: Flight, verdict: Forward) -> None:
         for copy in range(1, verdict.copies):
@@ -122,6 +149,10 @@ class Link:
             elif not self._listening:
                 await self._listens.listen(self._accept)
                 self._listening = True
+
+    def _tell_connections(self) -> None:
+        for connection in tuple(self._connections):
+            connection.weather()
 
     def _accept(self) -> Side:
         self._accepted += 1
