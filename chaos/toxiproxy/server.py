@@ -131,7 +131,7 @@ class ToxiproxyServer:
             self._process = self._spawn(port, config.name)
             try:
                 async with asyncio.timeout(START_S_MAX):
-                    while not await asyncio.to_thread(self._answers, client, sign):
+                    while not await asyncio.to_thread(self._answers, client, sign):  # noqa: ASYNC110
                         await asyncio.sleep(POLL_S)
             except TimeoutError:
                 why = f"it did not answer within {START_S_MAX:.0f} s"
