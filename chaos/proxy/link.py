@@ -41,7 +41,9 @@ class Link:
         tap: Tap,
         number: Callable[[RequestView], int],
         listens: Port,
+        stopped: bool = False,
     ) -> None:
+        """`stopped`: it listens once it was started."""
         self.name = name
         self.host = host
         self.upstream_port = upstream_port
@@ -52,6 +54,7 @@ class Link:
         self.conditions = CALM
         self.rules: list[RuleInForce] = []
         self._poisons: dict[str, Poison] = {}
+        self._stops = int(stopped)
         self._draw = draw
         self._number = number
         self._listens = listens
@@ -66,7 +69,7 @@ class Link:
         self._empty.set()
 
     async def open(self, host: str, port: int) -> None:
-        """Reserves the port, 0 for any, and listens. Raises `OSError`."""
+        """Reserves the port, 0 for any, and listens unless it is stopped. Raises `OSError`."""
         self.port = self._listens.reserve(host, port)
         await self._turn_port()
 
@@ -95,13 +98,20 @@ class Link:
 
     async def stop(self) -> None:
         """Closes the port, which stays reserved, and every connection in good order."""
-        await self.weather(replace(self.conditions, refused=True))
+        self._stops += 1
+        await self._turn_port()
         for connection in tuple(self._connections):
             connection.close("the proxy was disabled")
 
     async def start(self) -> None:
-        """Opens the port again."""
-        await self.weather(replace(self.conditions, refused=False))
+        """Opens the port again, once it was called as often as `stop`."""
+        self._stops -= 1
+        await self._turn_port()
+
+    async def empty(self, within_s: float) -> None:
+        """Waits until no connection is open. Raises `TimeoutError`."""
+        async with asyncio.timeout(within_s):
+            await self._empty.wait()
 
     async def aclose(self) -> None:
         """Resets every connection and gives the port back."""
@@ -112,8 +122,7 @@ class Link:
         for copy in copies:
             copy.cancel()
         await asyncio.gather(*copies, return_exceptions=True)
-        async with asyncio.timeout(CLOSE_S_MAX):
-            await self._empty.wait()
+        await self.empty(CLOSE_S_MAX)
         self._listens.release()
 
     def take_in(self, request: WholeRequest) -> Flight:
@@ -143,7 +152,7 @@ class Link:
 
         Opening takes the loop a turn or two, in which they may change again: one after another."""
         async with self._turning:
-            if ending or self.conditions.refused:
+            if ending or self._stops > 0 or self.conditions.refused:
                 self._listens.close()
                 self._listening = False
             elif not self._listening:

@@ -13,6 +13,8 @@ from chaos.toxiproxy.errors import ServerMissing
 VERSION: Final = "2.12.0"
 MODULE: Final = f"github.com/Shopify/toxiproxy/v2/cmd/server@v{VERSION}"
 NAME: Final = "toxiproxy-server"
+GO_FOLDERS: Final = "/usr/local/go/bin:/usr/lib/go/bin"
+"""Where Go is often found that is not on the PATH."""
 BUILD_S_MAX: Final = 600.0
 WAYS: Final = (
     f"a release of Toxiproxy {VERSION} as {NAME} on the PATH; `brew install toxiproxy`; or Go, "
@@ -40,7 +42,7 @@ def install() -> Path:
     there = find()
     if there is not None:
         return there
-    go = shutil.which("go") or shutil.which("go", path="/usr/local/go/bin:/usr/lib/go/bin")
+    go = shutil.which("go") or shutil.which("go", path=GO_FOLDERS)
     if go is None:
         raise ServerMissing(f"There is no Go to build Toxiproxy with. Usual ways: {WAYS}.")
     target = kept()

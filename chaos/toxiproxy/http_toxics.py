@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from chaos.fault import describe, name_of
+from chaos.fault import describe
 from chaos.faults.aim import AimedAtRequests
 from chaos.notation import KINDS, decode_fault
 from chaos.refusal import refuse_unless
@@ -28,23 +28,15 @@ NOT_ATTRIBUTES: Final = ("fault", "link", "probability")
 
 
 def http_toxic(
-    type_: str, attributes: Mapping[str, object], toxicity: float
-) -> AimedAtRequests | None:
-    """The fault on requests of that type, None where it hits none. Raises `ValueError` saying what
-    is wrong."""
+    type_: str, attributes: Mapping[str, object], toxicity: float = 1.0
+) -> AimedAtRequests:
+    """The fault on requests of that type. Raises `ValueError` saying what is wrong."""
     for key in NOT_ATTRIBUTES:
         refuse_unless(key not in attributes, f"{key} is no attribute of {type_}.")
-    told = {"fault": HTTP_TYPES[type_], "link": ANY_LINK, **attributes}
-    whole = decode_fault(told)
-    fault = decode_fault({**told, "probability": toxicity}) if toxicity else None
-    assert isinstance(whole, AimedAtRequests)
-    assert fault is None or isinstance(fault, AimedAtRequests)
+    told = {"fault": HTTP_TYPES[type_], "link": ANY_LINK, "probability": toxicity, **attributes}
+    fault = decode_fault(told)
+    assert isinstance(fault, AimedAtRequests)
     return fault
-
-
-def http_type_of(fault: AimedAtRequests) -> str:
-    """The fault's type in the API."""
-    return name_of(fault).replace("-", "_")
 
 
 def http_attributes_of(fault: AimedAtRequests) -> dict[str, Any]:

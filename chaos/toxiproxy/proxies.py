@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
 from chaos.choice import Draw, seeded
-from chaos.conditions import Conditions
 from chaos.proxy.link import Link
 from chaos.proxy.port import TcpPort
 from chaos.proxy.tap import Tap, Unheeded
@@ -21,6 +21,8 @@ from chaos.toxiproxy.named_toxic import NamedToxic
 PROXIES_MAX: Final = 1000
 TOXICS_MAX: Final = 100
 """Toxics on one proxy."""
+GRACE_S: Final = 0.5
+"""How long connections of a deleted proxy have to end in good order, before they are reset."""
 
 
 class NoSuch(LookupError):
@@ -228,10 +230,12 @@ class Proxies:
     async def _remove(self, proxied: Proxied) -> None:
         del self.by_name[proxied.name]
         await proxied.link.stop()
+        with suppress(TimeoutError):
+            await proxied.link.empty(GRACE_S)
         await proxied.link.aclose()
 
     def _link(self, name: str, upstream: Address, enabled: bool) -> Link:
-        link = Link(
+        return Link(
             name,
             host=upstream.host,
             upstream_port=upstream.port,
@@ -240,9 +244,8 @@ class Proxies:
             tap=self._tap,
             number=lambda _request: next(self._numbers),
             listens=TcpPort(),
+            stopped=not enabled,
         )
-        link.conditions = Conditions(refused=not enabled)
-        return link
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -119,11 +118,11 @@ class ToxiproxyServer:
                     raise
 
     async def _start_on(self, port: int) -> None:
-        # A proxy that nobody else can have: on a port that was taken in between it only logs, goes
-        # on, and another server answers in its place.
-        sign = f"sign-{secrets.token_hex(8)}"
         client = ToxiproxyClient("127.0.0.1", port, timeout_s=PROBE_TIMEOUT_S)
         with tempfile.NamedTemporaryFile("w", prefix="dtms-lab-", suffix=".json") as config:
+            # A proxy that nobody else can have: on a port that was taken in between it only logs,
+            # goes on, and another server answers in its place.
+            sign = Path(config.name).name
             upstream = {"listen": "127.0.0.1:0", "upstream": "127.0.0.1:1", "enabled": False}
             json.dump([{"name": sign, **upstream}], config)
             config.flush()
@@ -136,7 +135,7 @@ class ToxiproxyServer:
             except TimeoutError:
                 why = f"it did not answer within {START_S_MAX:.0f} s"
                 raise ServerUnreachable(f"Toxiproxy was started, and {why}") from None
-        await asyncio.to_thread(client.delete, sign)
+            await asyncio.to_thread(client.delete, sign)
         self._client = client
 
     def _spawn(self, port: int, config: str) -> subprocess.Popen[bytes]:

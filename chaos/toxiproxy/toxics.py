@@ -24,7 +24,11 @@ BYTES_MAX: Final = 2**53
 KB: Final = 1000
 
 
-class Latency(msgspec.Struct, frozen=True, tag_field="type", tag="latency"):
+class OfToxiproxy(msgspec.Struct, frozen=True, tag_field="type", forbid_unknown_fields=True):
+    """What all of them are: in a file, an object with its `type` and nothing misspelt."""
+
+
+class Latency(OfToxiproxy, frozen=True, tag="latency"):
     """Bytes come `latency` ms late, give or take up to `jitter` ms."""
 
     latency: int = 0
@@ -42,7 +46,7 @@ class Latency(msgspec.Struct, frozen=True, tag_field="type", tag="latency"):
         )
 
 
-class Bandwidth(msgspec.Struct, frozen=True, tag_field="type", tag="bandwidth"):
+class Bandwidth(OfToxiproxy, frozen=True, tag="bandwidth"):
     """At most `rate` KB/s, of 1000 bytes; 0 lets nothing through."""
 
     rate: int = 0
@@ -56,7 +60,7 @@ class Bandwidth(msgspec.Struct, frozen=True, tag_field="type", tag="bandwidth"):
         return replace(flow, bytes_per_s=least(flow.bytes_per_s, self.rate * KB))
 
 
-class SlowClose(msgspec.Struct, frozen=True, tag_field="type", tag="slow_close"):
+class SlowClose(OfToxiproxy, frozen=True, tag="slow_close"):
     """The end of the stream is passed on `delay` ms late."""
 
     delay: int = 0
@@ -68,7 +72,7 @@ class SlowClose(msgspec.Struct, frozen=True, tag_field="type", tag="slow_close")
         return replace(flow, linger_s=flow.linger_s + self.delay / 1000)
 
 
-class Timeout(msgspec.Struct, frozen=True, tag_field="type", tag="timeout"):
+class Timeout(OfToxiproxy, frozen=True, tag="timeout"):
     """Bytes are lost; the connection closes once none came for `timeout` ms, with 0 never. It
     closes when the toxic is removed, too."""
 
@@ -82,7 +86,7 @@ class Timeout(msgspec.Struct, frozen=True, tag_field="type", tag="timeout"):
         return replace(flow, swallows=True, hang_up_s=hang_up_s)
 
 
-class ResetPeer(msgspec.Struct, frozen=True, tag_field="type", tag="reset_peer"):
+class ResetPeer(OfToxiproxy, frozen=True, tag="reset_peer"):
     """Bytes are lost; the connection is reset `timeout` ms after the first of them."""
 
     timeout: int = 0
@@ -94,7 +98,7 @@ class ResetPeer(msgspec.Struct, frozen=True, tag_field="type", tag="reset_peer")
         return replace(flow, swallows=True, reset_s=least(flow.reset_s, self.timeout / 1000))
 
 
-class Slicer(msgspec.Struct, frozen=True, tag_field="type", tag="slicer"):
+class Slicer(OfToxiproxy, frozen=True, tag="slicer"):
     """Chunks are halved, about their middle by up to `size_variation` bytes, until pieces are of
     `average_size` bytes or at most the variation more; `delay` microseconds pass after each.
 
@@ -125,7 +129,7 @@ class Slicer(msgspec.Struct, frozen=True, tag_field="type", tag="slicer"):
         )
 
 
-class LimitData(msgspec.Struct, frozen=True, tag_field="type", tag="limit_data"):
+class LimitData(OfToxiproxy, frozen=True, tag="limit_data"):
     """The connection closes when it has carried `bytes` since this began."""
 
     bytes: int = 0
