@@ -11,6 +11,7 @@ from typing import Literal, Protocol
 
 from chaos.conditions import Toxic
 from chaos.request import Op
+from chaos.toxiproxy.poison import Poison
 from chaos.verdict import Rule
 
 Undo = Callable[[], Awaitable[None]]
@@ -35,6 +36,19 @@ class Links(Protocol):
     async def toxify(self, link: str, toxic: Toxic) -> Undo:
         """Puts the toxic in force on open and new connections. Raises `ValueError` for a link
         that there is not."""
+        ...
+
+
+class Toxics(Protocol):
+    """Links through a Toxiproxy, real or embedded."""
+
+    async def poison(self, link: str, poison: Poison) -> Undo:
+        """Puts the toxic in force on open and new connections. Raises `ValueError` for a link
+        that there is not."""
+        ...
+
+    async def take_down(self, link: str) -> Undo:
+        """Disables the proxy: connecting is refused, open connections end. Raises likewise."""
         ...
 
 

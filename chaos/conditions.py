@@ -21,16 +21,27 @@ class Flow:
 
     Each chunk arrives `delay_s` plus a drawn part of `jitter_s` late, in order; at most
     `bytes_per_s`; in slices of at most `slice_bytes`, `slice_gap_s` apart; after `limit_bytes` the
-    connection closes. While `stalled` nothing moves and nothing is lost.
+    connection closes. With `slice_vary_bytes` a chunk is halved instead, about its middle by up to
+    so much, until its pieces are of `slice_bytes` or at most so much more. The end of the stream
+    is passed on `linger_s` late. While `stalled` nothing moves and nothing is lost.
+
+    While it `swallows`, all that comes is lost, and the connection closes when it stops to: no
+    stream loses its middle. Meanwhile the connection closes once nothing came for `hang_up_s`, and
+    is reset `reset_s` after something did.
     """
 
     delay_s: float = 0.0
     jitter_s: float = 0.0
     bytes_per_s: float | None = None
     slice_bytes: int | None = None
+    slice_vary_bytes: int | None = None
     slice_gap_s: float = 0.0
     limit_bytes: int | None = None
+    linger_s: float = 0.0
     stalled: bool = False
+    swallows: bool = False
+    hang_up_s: float | None = None
+    reset_s: float | None = None
 
 
 FREE = Flow()

@@ -23,7 +23,9 @@ def main(before: Sequence[str] = ()) -> None:
 def run_benchmarks(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PART]...", help="core, server, sim, checker; nothing means all."),
+        typer.Argument(
+            metavar="[PART]...", help="core, server, sim, checker, proxy; nothing means all."
+        ),
     ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object of named figures with units.")

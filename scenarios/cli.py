@@ -16,7 +16,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from scenarios.doctor import examine
+from chaos.toxiproxy.errors import ServerMissing
+from scenarios.doctor import examine, install
 from scenarios.exploration.explore_command import ExploreRequest, explore_and_report
 from scenarios.exploration.replay_command import replay_and_report
 from scenarios.exploration.search import Limits
@@ -313,9 +314,21 @@ def list_scenarios(
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    get: Annotated[
+        str | None, typer.Option("--install", metavar="PART", help="Get a part: toxiproxy.")
+    ] = None,
+) -> None:
     """Tell what this machine can do, and how to get the rest."""
     console = Console()
+    if get is not None:
+        with ending_in_words():
+            try:
+                console.print(install(get), markup=False, soft_wrap=True)
+            except ServerMissing as none:
+                errors_console().print(str(none), markup=False)
+                raise typer.Exit(int(ExitStatus.ENVIRONMENT_FAILED)) from None
+        return
     parts = examine()
     table = Table(title="What this machine offers", title_justify="left")
     for column in ("part", "found", "needed for", "how to get it"):

@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from chaos.toxiproxy import binary
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -29,6 +31,30 @@ def examine() -> tuple[Part, ...]:
         *(_library(name) for name in ("httpx", "aiohttp", "starlette", "uvicorn", "msgspec")),
         _loopback(),
         _signals(),
+        _toxiproxy(),
+    )
+
+
+INSTALLABLE = ("toxiproxy",)
+
+
+def install(name: str) -> str:
+    """Gets a part that the lab can get itself, and says where it is. Raises `KeyError` with a
+    sentence for another, `ServerMissing` with what to do where it cannot."""
+    if name not in INSTALLABLE:
+        known = ", ".join(INSTALLABLE)
+        raise KeyError(f"--install {name}: there is no such part; there are: {known}")
+    return f"Toxiproxy's server is {binary.install()}"
+
+
+def _toxiproxy() -> Part:
+    found = binary.find()
+    return Part(
+        "Toxiproxy",
+        "" if found is None else str(found),
+        False,
+        "toxics by the real server; the embedded one stands in",
+        f"get {binary.WAYS}",
     )
 
 

@@ -7,6 +7,7 @@ from chaos.faults.corrupt_store import CorruptStore
 from chaos.faults.crash_at import CrashAt
 from chaos.faults.delay_attempt import DelayAttempt
 from chaos.faults.disk_trouble import DiskTrouble
+from chaos.faults.down import Down
 from chaos.faults.drop_answer import DropAnswer
 from chaos.faults.drop_request import DropRequest
 from chaos.faults.duplicate_request import DuplicateRequest
@@ -26,6 +27,7 @@ from chaos.faults.second_instance import SecondInstance
 from chaos.faults.server_fault import ServerFault
 from chaos.faults.slice import Slice
 from chaos.faults.stall import Stall
+from chaos.faults.toxify import Toxify
 from chaos.faults.trickle import Trickle
 from chaos.faults.truncate import Truncate
 from chaos.faults.wrong_echo import WrongEcho
@@ -38,6 +40,7 @@ __all__ = [
     "CrashAt",
     "DelayAttempt",
     "DiskTrouble",
+    "Down",
     "DropAnswer",
     "DropRequest",
     "DuplicateRequest",
@@ -57,6 +60,7 @@ __all__ = [
     "ServerFault",
     "Slice",
     "Stall",
+    "Toxify",
     "Trickle",
     "Truncate",
     "WrongEcho",

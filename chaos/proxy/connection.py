@@ -31,6 +31,10 @@ class Owner(Exchanges, Protocol):
         """A draw."""
         ...
 
+    def conditions_of(self, connection: int) -> Conditions:
+        """What the connection with this number suffers."""
+        ...
+
     def forget(self, connection: Connection) -> None:
         """Nothing is left of the connection."""
         ...
@@ -50,6 +54,7 @@ class Connection:
         self.server_gone = False
         self.deaf = False
         self.unreachable = ""
+        self.conditions = link.conditions_of(number)
         self._link = link
         self._number = number
         self._talk = Conversation(link, self)
@@ -66,8 +71,10 @@ class Connection:
 
     # What the link says.
 
-    def weather(self, now: Conditions, before: Conditions) -> None:
+    def weather(self) -> None:
         """The link's conditions have changed."""
+        before, self.conditions = self.conditions, self._link.conditions_of(self._number)
+        now = self.conditions
         self._talk.blame(now.names)
         if now.cut and not before.cut:
             self.reset("the port was closed")
@@ -109,7 +116,7 @@ class Connection:
             self._talk.from_server(data)
         elif not self.deaf:
             self._up.feed(data)
-        elif self._orphan and self._link.conditions.half_open:
+        elif self._orphan and self.conditions.half_open:
             self._talk.vanish(data)
         elif self._orphan:
             self.client.reset()
@@ -137,7 +144,7 @@ class Connection:
     # Reaching the server.
 
     def _begin(self) -> None:
-        conditions = self._link.conditions
+        conditions = self.conditions
         if self._doomed or (conditions.refused and conditions.cut):
             self.client.reset()
             return
@@ -259,7 +266,8 @@ class Connection:
         return Pipe(
             deliver=deliver,
             ended=ended,
-            spent=lambda: self.close("the connection had carried all it may"),
+            spent=self.close,
+            torn=lambda: self.reset("the connection was reset"),
             crowded=crowded,
             chance=lambda: self._chance(direction),
         )

@@ -25,7 +25,6 @@ class Exchanges(Protocol):
     """What a conversation needs of the link it is on."""
 
     tap: Tap
-    conditions: Conditions
 
     def take_in(self, request: WholeRequest) -> Flight:
         """Numbers and names the request, tells the tap, and decides about it."""
@@ -42,6 +41,7 @@ class Line(Protocol):
     client: Side
     server: Side | None
     down: Pipe
+    conditions: Conditions
     timers: Timers
     client_gone: bool
     server_gone: bool
@@ -79,7 +79,7 @@ class Conversation:
         self._line = line
         self._reader = RequestReader()
         self._waiting: deque[WholeRequest] = deque()
-        self._endured = link.conditions.names
+        self._endured = line.conditions.names
 
     def at(self, stage: Stage) -> bool:
         """Whether an exchange is under way and has come so far."""
@@ -97,7 +97,7 @@ class Conversation:
         if flight is None:
             return
         self._line.timers.stop("hold", "drip", "linger")
-        flight.blame(self._link.conditions.names)
+        flight.blame(self._line.conditions.names)
         fault = "+".join(flight.faults) or None
         outcome = Outcome(flight.reached, flight.server, client, fault, why)
         self._link.tap.on_end(flight.exchange, outcome)
@@ -140,7 +140,7 @@ class Conversation:
         elif self._reader.opaque:
             self._dig_tunnel()
         elif line.server_gone:
-            line.close("the server has gone")
+            line.down.feed_eof()
         elif line.client_gone:
             line.close("the client has gone")
 
@@ -155,6 +155,7 @@ class Conversation:
     def _take_up(self, flight: Flight) -> None:
         self.flight = flight
         flight.blame(self._endured)
+        flight.blame(self._line.conditions.names)
         self._endured = ()
         if self._line.unreachable:
             self._line.refuse()

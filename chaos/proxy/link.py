@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 
 from chaos.choice import Draw
 from chaos.conditions import CALM, Conditions
@@ -18,6 +19,7 @@ from chaos.proxy.side import Side
 from chaos.proxy.tap import Exchange, Tap
 from chaos.regime import Kind, RuleInForce, count, decide
 from chaos.request import RequestView, classify
+from chaos.toxiproxy.poison import Poison
 from chaos.verdict import Forward
 
 
@@ -39,7 +41,9 @@ class Link:
         tap: Tap,
         number: Callable[[RequestView], int],
         listens: Port,
+        stopped: bool = False,
     ) -> None:
+        """`stopped`: it listens once it was started."""
         self.name = name
         self.host = host
         self.upstream_port = upstream_port
@@ -49,6 +53,8 @@ class Link:
         self.tap = tap
         self.conditions = CALM
         self.rules: list[RuleInForce] = []
+        self._poisons: dict[str, Poison] = {}
+        self._stops = int(stopped)
         self._draw = draw
         self._number = number
         self._listens = listens
@@ -63,16 +69,49 @@ class Link:
         self._empty.set()
 
     async def open(self, host: str, port: int) -> None:
-        """Reserves the port, 0 for any, and listens. Raises `OSError`."""
+        """Reserves the port, 0 for any, and listens unless it is stopped. Raises `OSError`."""
         self.port = self._listens.reserve(host, port)
         await self._turn_port()
 
     async def weather(self, conditions: Conditions) -> None:
         """Puts conditions in force, for open connections too."""
-        before, self.conditions = self.conditions, conditions
+        self.conditions = conditions
+        await self._turn_port()
+        self._tell_connections()
+
+    def poison(self, name: str, poison: Poison | None) -> None:
+        """From now on this toxic is in force under that name, for open connections too; None is
+        none. Toxics add up in the order in which they came."""
+        if poison is None:
+            self._poisons.pop(name, None)
+        else:
+            self._poisons[name] = poison
+        self._tell_connections()
+
+    def conditions_of(self, connection: int) -> Conditions:
+        """What the connection with this number suffers: what all do, and the toxics that hit it."""
+        now = self.conditions
+        for name, poison in self._poisons.items():
+            if poison.toxicity >= 1 or self.chance(f"{name} {connection}") < poison.toxicity:
+                now = replace(poison.shape(now), names=(*now.names, name))
+        return now
+
+    async def stop(self) -> None:
+        """Closes the port, which stays reserved, and every connection in good order."""
+        self._stops += 1
         await self._turn_port()
         for connection in tuple(self._connections):
-            connection.weather(conditions, before)
+            connection.close("the proxy was disabled")
+
+    async def start(self) -> None:
+        """Opens the port again, once it was called as often as `stop`."""
+        self._stops -= 1
+        await self._turn_port()
+
+    async def empty(self, within_s: float) -> None:
+        """Waits until no connection is open. Raises `TimeoutError`."""
+        async with asyncio.timeout(within_s):
+            await self._empty.wait()
 
     async def aclose(self) -> None:
         """Resets every connection and gives the port back."""
@@ -83,8 +122,7 @@ class Link:
         for copy in copies:
             copy.cancel()
         await asyncio.gather(*copies, return_exceptions=True)
-        async with asyncio.timeout(CLOSE_S_MAX):
-            await self._empty.wait()
+        await self.empty(CLOSE_S_MAX)
         self._listens.release()
 
     def take_in(self, request: WholeRequest) -> Flight:
@@ -95,9 +133,7 @@ class Link:
         exchange = Exchange(self._number(view), view)
         self.tap.on_request(exchange)
         verdict, faults = decide(self.rules, view, self._draw)
-        flight = Flight(exchange, request, verdict, faults, AnswerReader(request.method))
-        flight.blame(self.conditions.names)
-        return flight
+        return Flight(exchange, request, verdict, faults, AnswerReader(request.method))
 
     def send_copies(self, flight: Flight, verdict: Forward) -> None:
         for copy in range(1, verdict.copies):
@@ -116,12 +152,16 @@ class Link:
 
         Opening takes the loop a turn or two, in which they may change again: one after another."""
         async with self._turning:
-            if ending or self.conditions.refused:
+            if ending or self._stops > 0 or self.conditions.refused:
                 self._listens.close()
                 self._listening = False
             elif not self._listening:
                 await self._listens.listen(self._accept)
                 self._listening = True
+
+    def _tell_connections(self) -> None:
+        for connection in tuple(self._connections):
+            connection.weather()
 
     def _accept(self) -> Side:
         self._accepted += 1

@@ -30,8 +30,9 @@ class Parcel:
 class Pipe:
     """Takes bytes in by `feed` and hands them on in order, as its flow allows.
 
-    `deliver` gets bytes, `ended` is called at the end of the stream, `spent` when the flow's limit
-    is reached; `crowded(True)` asks for the source to be held up. `chance` draws for jitter.
+    `deliver` gets bytes, `ended` is called at the end of the stream, `spent` with the reason when
+    the connection is to close before it, `torn` when it is to be reset; `crowded(True)` asks for
+    the source to be held up. `chance` draws for jitter and slices.
     """
 
     def __init__(
@@ -39,7 +40,8 @@ class Pipe:
         *,
         deliver: Deliver,
         ended: Callable[[], None],
-        spent: Callable[[], None],
+        spent: Callable[[str], None],
+        torn: Callable[[], None],
         crowded: Callable[[bool], None],
         chance: Callable[[], float],
     ) -> None:
@@ -47,12 +49,15 @@ class Pipe:
         self._deliver = deliver
         self._ended = ended
         self._spent = spent
+        self._torn = torn
         self._crowded = crowded
         self._chance = chance
         self._flow = FREE
         self._free = True
         self._parcels: deque[Parcel] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self._quiet: asyncio.TimerHandle | None = None
+        self._doom: asyncio.TimerHandle | None = None
         self._line_free_s = 0.0
         self._carried = 0
         self._held = 0
@@ -77,10 +82,15 @@ class Pipe:
 
     def reshape(self, flow: Flow) -> None:
         """From now on this is the flow, for what is on its way too."""
-        if (flow.limit_bytes is None) != (self._flow.limit_bytes is None):
+        before, self._flow = self._flow, flow
+        if (flow.limit_bytes is None) != (before.limit_bytes is None):
             self._carried = 0
-        self._flow = flow
         self._free = flow == FREE
+        if flow.swallows:
+            self._swallow_what_is_held()
+            self._wait_for_quiet()
+        elif before.swallows and not self._closed:
+            self._spent("bytes had been lost")
         self._advance()
 
     def close(self) -> None:
@@ -88,17 +98,60 @@ class Pipe:
         self._closed = True
         self._parcels.clear()
         self._held = 0
-        self._stop_timer()
+        for timer in (self._timer, self._quiet, self._doom):
+            if timer is not None:
+                timer.cancel()
 
     def _queue(self, data: bytes | None, deliver: Deliver) -> None:
         if self._closed:
             return
-        chance = self._chance() if self._flow.jitter_s else 0.0
-        self._parcels.append(Parcel(data, self._loop.time(), chance, deliver))
+        if self._flow.swallows:
+            self._swallow(data)
+            return
+        pieces = self._halved(data) if data else [data]
+        for left, piece in zip(reversed(range(len(pieces))), pieces, strict=True):
+            chance = self._chance() if self._flow.jitter_s else 0.0
+            whom = self._deliver if left else deliver
+            self._parcels.append(Parcel(piece, self._loop.time(), chance, whom))
         self._held += len(data or b"")
         if self._held > BUFFER_BYTES_MAX:
             self._crowded(True)
         self._advance()
+
+    def _halved(self, data: bytes) -> list[bytes | None]:
+        flow = self._flow
+        if flow.slice_bytes is None or flow.slice_vary_bytes is None:
+            return [data]
+        ends = halved(len(data), flow.slice_bytes, flow.slice_vary_bytes, self._chance)
+        return [data[start:end] for start, end in zip((0, *ends), ends, strict=False)]
+
+    def _swallow_what_is_held(self) -> None:
+        held = tuple(self._parcels)
+        self._parcels.clear()
+        self._held = 0
+        self._crowded(False)
+        for parcel in held:
+            self._swallow(parcel.data)
+
+    def _swallow(self, data: bytes | None) -> None:
+        """Loses bytes; what is to happen then begins with them."""
+        reset_s = self._flow.reset_s
+        if reset_s is not None:
+            if self._doom is None:
+                self._doom = self._loop.call_later(reset_s, self._torn)
+        elif data is None:
+            self._ended()
+        else:
+            self._wait_for_quiet()
+
+    def _wait_for_quiet(self) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+            self._quiet = None
+        if self._flow.hang_up_s is not None and not self._closed:
+            self._quiet = self._loop.call_later(
+                self._flow.hang_up_s, self._spent, "nothing had come through"
+            )
 
     def _advance(self) -> None:
         self._stop_timer()
@@ -115,7 +168,7 @@ class Pipe:
     def _piece_size(self, parcel: Parcel) -> int:
         flow = self._flow
         size = len(parcel.data or b"")
-        if flow.slice_bytes is not None:
+        if flow.slice_bytes is not None and flow.slice_vary_bytes is None:
             size = min(size, flow.slice_bytes)
         if flow.bytes_per_s is not None:
             size = min(size, max(1, int(flow.bytes_per_s * TICK_S)))
@@ -127,7 +180,8 @@ class Pipe:
         flow = self._flow
         here_s = parcel.arrived_s + flow.delay_s + flow.jitter_s * parcel.chance
         sending_s = size / flow.bytes_per_s if flow.bytes_per_s is not None else 0.0
-        return max(here_s, self._line_free_s) + sending_s
+        leaving_s = flow.linger_s if parcel.data is None else 0.0
+        return max(here_s + leaving_s, self._line_free_s) + sending_s
 
     def _hand_on(self, parcel: Parcel, size: int) -> None:
         if parcel.data is None:
@@ -148,9 +202,27 @@ class Pipe:
             self._crowded(False)
         limit = self._flow.limit_bytes
         if limit is not None and self._carried >= limit and not self._closed:
-            self._spent()
+            self._spent("the connection had carried all it may")
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def halved(size: int, average: int, variation: int, chance: Callable[[], float]) -> list[int]:
+    """Where the pieces end into which so many bytes are cut: each is halved, about its middle by up
+    to `variation`, until it is of `average` or at most `variation` more. Toxiproxy's slicer cuts
+    so; `variation` is less than `average`."""
+    ends: list[int] = []
+    uncut = [(0, size)]
+    while uncut:
+        start, end = uncut.pop()
+        if end - start - average <= variation:
+            ends.append(end)
+            continue
+        shift = int(chance() * 2 * variation) - variation if variation else 0
+        # Of an average of 1 the middle may be an end: a piece that is none would be cut for ever.
+        middle = min(end - 1, max(start + 1, (start + end) // 2 + shift))
+        uncut += [(middle, end), (start, middle)]
+    return ends

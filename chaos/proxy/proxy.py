@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import count
 from types import TracebackType
 
+from chaos.capabilities import Undo
 from chaos.choice import Draw, seeded
 from chaos.proxy.link import Link
 from chaos.proxy.port import Port, TcpPort
 from chaos.proxy.tap import Tap, Unheeded
 from chaos.regime import Regime
+from chaos.toxiproxy.poison import Poison
+from chaos.toxiproxy.toxics import type_of
+from chaos.undo import once
 
 
 class FaultProxy(Regime[Link]):
-    """Offers `Links` and `Requests` within the running event loop.
+    """Offers `Links`, `Requests` and `Toxics` within the running event loop.
 
     `ports` makes the port of each link: real ones unless another is given. Servers are reached by
     the loop's `create_connection`, so that in a loop of simulated sockets all of this works as it
@@ -40,6 +45,7 @@ class FaultProxy(Regime[Link]):
         self._draw = draw or seeded(seed)
         self._ports = ports
         self._tap = tap or Unheeded()
+        self._poisons = count(1)
 
     async def __aenter__(self) -> FaultProxy:
         return self
@@ -87,6 +93,31 @@ class FaultProxy(Regime[Link]):
             del self.carriers[name]
             raise
         return link.port
+
+    async def poison(self, link: str, poison: Poison) -> Undo:
+        """See `Toxics`; of links that are laid later, none."""
+        name = f"{type_of(poison.toxic)}-{next(self._poisons)}"
+        poisoned = self.covered(link)
+        for each in poisoned:
+            each.poison(name, poison)
+
+        async def lift() -> None:
+            for each in poisoned:
+                each.poison(name, None)
+
+        return once(lift)
+
+    async def take_down(self, link: str) -> Undo:
+        """See `Toxics`."""
+        taken = self.covered(link)
+        for each in taken:
+            await each.stop()
+
+        async def put_up() -> None:
+            for each in taken:
+                await each.start()
+
+        return once(put_up)
 
     def port(self, link: str) -> int:
         """The port that clients of the link connect to. Raises `ValueError` where there is none."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import Protocol
+from typing import Protocol, cast
 
 LINGER_NONE = struct.pack("ii", 1, 0)
 """SO_LINGER with no time: closing sends a reset instead of an orderly end."""
@@ -41,10 +41,10 @@ class Side(asyncio.Protocol):
         self.closed = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        # Not by isinstance: uvloop's transports are none of asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
         if self._reasons:
-            transport.pause_reading()
+            self._transport.pause_reading()
         self._events.made(self)
 
     def data_received(self, data: bytes) -> None:

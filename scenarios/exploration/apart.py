@@ -8,8 +8,8 @@ from __future__ import annotations
 import pickle
 import sys
 
+from chaos.parent_death import die_with_parent
 from scenarios.exploration.batch import begin_work
-from scenarios.worlds.process import die_with_parent
 
 
 def main() -> None:

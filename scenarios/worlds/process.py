@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
+from chaos.parent_death import die_with_parent
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
 STOP_S_MAX = 10.0
@@ -22,7 +21,6 @@ LINE_BYTES_MAX = 4 * 1024 * 1024
 TAIL_BYTES = 2_000
 RUBBISH_SHOWN_MAX = 200
 """Bytes of a line that is no answer."""
-PR_SET_PDEATHSIG = 1
 
 
 class ActorProcess:
@@ -69,7 +67,7 @@ class ActorProcess:
                     env=dict(self._environ),
                     limit=LINE_BYTES_MAX,
                     start_new_session=True,
-                    preexec_fn=die_with_parent if sys.platform == "linux" else None,
+                    preexec_fn=die_with_parent,
                 )
             except OSError as error:
                 raise EnvironmentFailed(f"{self.actor} cannot be started: {error}") from error
@@ -215,15 +213,6 @@ class ActorProcess:
         if self.rubbish == 1:
             self.rubbish_words = repr(line[:RUBBISH_SHOWN_MAX].decode(errors="replace").strip())
             self._on_rubbish(self)
-
-
-_libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-
-
-def die_with_parent() -> None:
-    """In a child: the kernel kills it when its parent dies, however that happens."""
-    if _libc is not None and _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL) != 0:
-        os._exit(127)
 
 
 def end_with_the_lab() -> None:

@@ -18,6 +18,7 @@ from chaos.faults import (
     CrashAt,
     DelayAttempt,
     DiskTrouble,
+    Down,
     DropAnswer,
     DropRequest,
     DuplicateRequest,
@@ -35,10 +36,12 @@ from chaos.faults import (
     SecondInstance,
     ServerFault,
     Slice,
+    Toxify,
     Trickle,
     Truncate,
     WrongEcho,
 )
+from chaos.toxiproxy import toxics
 
 LINK = "bot->dtms"
 CAPABILITIES = {
@@ -47,6 +50,7 @@ CAPABILITIES = {
     capabilities.Processes,
     capabilities.Instances,
     capabilities.Server,
+    capabilities.Toxics,
     capabilities.Broker,
     capabilities.Managers,
     capabilities.Disks,
@@ -71,6 +75,13 @@ def test_every_fault_names_the_capability_that_it_needs(name: str) -> None:
         (lambda: Slice(LINK, 0), "a byte or more, not 0"),
         (lambda: Slice(LINK, 1, -1), "gap between slices is not negative"),
         (lambda: Limit(LINK, -1), "not negative: -1 bytes"),
+        (lambda: Toxify(LINK, toxics.Slicer(0)), "average_size must be 1 to"),
+        (lambda: Toxify(LINK, toxics.Slicer(9, 9)), "less than the average_size of 9 bytes, not 9"),
+        (lambda: Toxify(LINK, toxics.Latency(-1)), "latency must be 0 to 86400000, not -1"),
+        (lambda: Toxify(LINK, toxics.Bandwidth(-1)), "rate must be 0 to"),
+        (lambda: Toxify(LINK, toxics.Timeout(), toxicity=1.1), "from 0 to 1, not 1.1"),
+        (lambda: Toxify("bot", toxics.Timeout()), 'is called like "bot->dtms"'),
+        (lambda: Down("bot"), 'is called like "bot->dtms"'),
         (lambda: HalfOpen(""), 'is called like "bot->dtms"'),
         (lambda: DropRequest(LINK, op="enabel"), "no operation 'enabel'; there are any, close"),
         (lambda: DropRequest(LINK, how="fax"), "not lost by 'fax'"),

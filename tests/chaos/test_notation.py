@@ -34,6 +34,7 @@ from chaos.notation import (
 )
 from chaos.request import OPS, RequestView
 from chaos.schedule import Timed, after_request, at, during, every
+from chaos.toxiproxy.toxics import TYPES, Slicer, Toxic
 from chaos.verdict import PASS, Verdict
 
 KILL = {"fault": "kill", "actor": "dtms"}
@@ -53,6 +54,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
     "ticket": st.none() | st.integers(0, 2**63 - 1),
     "attempt": st.none() | st.integers(0, 50),
     "probability": st.floats(min_value=0, max_value=1, exclude_min=True),
+    "toxicity": st.floats(min_value=0, max_value=1),
     "kept": st.floats(min_value=0, max_value=1, exclude_max=True),
     "status": st.integers(200, 599),
     "copies": st.integers(2, 16),
@@ -64,6 +66,12 @@ MODES = {
     "BrokerFault": st.sampled_from(broker_fault.MODES),
     "ManagerFault": st.sampled_from(manager_fault.MODES),
 }
+
+
+TOXICS = st.one_of(
+    st.builds(Slicer, st.integers(5, 9), st.integers(0, 4)),
+    *(st.builds(one, st.integers(0, 3600)) for one in TYPES.values() if one is not Slicer),
+)
 
 
 def value_of(kind: type, field: str, hint: Any) -> st.SearchStrategy[Any]:
@@ -80,6 +88,7 @@ def value_of(kind: type, field: str, hint: Any) -> st.SearchStrategy[Any]:
         float: SECONDS,
         float | None: st.none() | SECONDS,
         int | None: st.none() | st.integers(0, 3600),
+        Toxic: TOXICS,
     }[hint]
 
 

@@ -469,9 +469,3 @@ def test_list_tells_every_scenario(lab) -> None:
     assert len(listed) >= 35
     assert all(len(line.split("\t")) == 3 for line in listed)
     assert {line.split("\t")[0] for line in lab("list", "races").stdout.splitlines()} == {"races"}
-
-
-def test_doctor_finds_what_the_lab_needs(lab) -> None:
-    ended = lab("doctor")
-    assert ended.returncode == 0
-    assert "SQLite" in ended.stdout

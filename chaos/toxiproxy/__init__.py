@@ -1,0 +1,1 @@
+"""Toxiproxy: its toxics as values, its real server, and an embedded one that speaks its API."""
