@@ -30,10 +30,10 @@ class LocalProcesses:
         await self._world.kill(actor)
 
     async def pause(self, actor: str) -> None:
-        self._world.pause(actor)
+        await self._world.pause(actor)
 
     async def resume(self, actor: str) -> None:
-        self._world.resume(actor)
+        await self._world.resume(actor)
 
     async def start(self, actor: str) -> None:
         await self._world.start(actor)
