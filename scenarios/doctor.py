@@ -9,6 +9,9 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from chaos.docker.engine import version as version_of_engine
+from scenarios.worlds.docker.session import HOW_TO_GET_ONE
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -29,6 +32,7 @@ def examine() -> tuple[Part, ...]:
         *(_library(name) for name in ("httpx", "aiohttp", "starlette", "uvicorn", "msgspec")),
         _loopback(),
         _signals(),
+        Part("Docker engine", version_of_engine(), False, "world docker", HOW_TO_GET_ONE),
     )
 
 

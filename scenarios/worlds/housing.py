@@ -100,6 +100,11 @@ class Housing(Protocol):
         """After every actor has ended: nothing stays."""
         ...
 
+    def capabilities(self, actor: Callable[[str], Actor | None]) -> Mapping[type, object]:
+        """What faults can use here beyond what every world of real processes offers. `actor` finds
+        one by its name, where it was started."""
+        ...
+
     def python(self) -> str:
         """The interpreter of the lab's own servers."""
         ...
@@ -134,6 +139,9 @@ class ThisMachine:
 
     async def aclose(self) -> None:
         """Nothing was."""
+
+    def capabilities(self, _actor: Callable[[str], Actor | None]) -> Mapping[type, object]:
+        return {}
 
     def python(self) -> str:
         return sys.executable

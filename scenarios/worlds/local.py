@@ -125,6 +125,7 @@ class LocalWorld:
 
     def capabilities(self) -> Mapping[type, object]:
         offered: dict[type, object] = {Links: self._proxy, Requests: self._proxy}
+        offered |= self._housing.capabilities(self.process)
         if self._server.restartable:
             offered[Processes] = LocalProcesses(self)
             offered[Disks] = LocalDisks(self)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 GARBAGE = b"\xde\xad\xbe\xef" * 1024
 """What a corrupted store starts with."""
+DYING_S_MAX = 2.0
+"""How long a process may still be there that has been killed."""
 
 
 class LocalProcesses:
@@ -98,6 +100,9 @@ class LocalServer:
         answer = await self._world.http(
             actor, "POST", "/_lab/faults", msgspec.json.encode(dict(fault))
         )
+        if answer is None and await self._world.ends(actor, DYING_S_MAX):
+            self._world.script_at_next_start(fault)
+            return nothing
         if answer is None or answer[0] != 200 or not isinstance(answer[1], dict):
             raise EnvironmentFailed(f"{actor} did not take the fault {dict(fault)}: {answer}")
         path = f"/_lab/faults/{answer[1]['id']}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from chaos.capabilities import Networks, Resources
 from chaos.docker.engine import EngineFailed
+from scenarios.worlds.docker.capabilities import ContainerNetworks, ContainerResources
 from scenarios.worlds.docker.server import ServerContainer
 from scenarios.worlds.docker.session import Session
 from scenarios.worlds.housing import Actor, Launch
@@ -46,6 +48,12 @@ class Containers:
                 await self._session.engine.call(lambda c: c.api.remove_network(self._network))
             except EngineFailed:
                 return  # The session removes it once more.
+
+    def capabilities(self, actor: Callable[[str], Actor | None]) -> Mapping[type, object]:
+        return {
+            Networks: ContainerNetworks(actor, self._network_name),
+            Resources: ContainerResources(actor),
+        }
 
     def python(self) -> str:
         return "python"

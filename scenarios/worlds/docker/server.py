@@ -13,6 +13,8 @@ from scenarios.worlds.housing import Actor, Launch
 from scenarios.worlds.process import STOP_S_MAX, TAIL_BYTES
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
+DYING_S_MAX = 2.0
+"""How long it may take until an end is noticed."""
 OUT_OF_MEMORY = "the kernel killed it: out of memory"
 
 
@@ -124,7 +126,7 @@ class ServerContainer:
             await work(self.container)
         except EngineFailed as error:
             # It may have ended meanwhile, and then it is gone from the engine's books.
-            if not await self.ends(0.0):
+            if not await self.ends(DYING_S_MAX):
                 raise EnvironmentFailed(f"{self.actor}: {error}") from error
 
     async def _gone(self) -> None:

@@ -35,8 +35,8 @@ class Session:
 
 @asynccontextmanager
 async def open_session() -> AsyncIterator[Session]:
-    """Builds the image, and removes what dead labs left. On leaving, all that was made in it is gone;
-    if this process is killed, a reaper sees to that. Raises `EnvironmentFailed`."""
+    """Builds the image, and removes what dead labs left. On leaving, all that was made in it is
+    gone; if this process is killed, a reaper sees to that. Raises `EnvironmentFailed`."""
     engine = connect()
     run, owner = secrets.token_hex(6), Owner.this_process()
     reaping = reaper.start(run, owner, lab_environ(os.environ))
