@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
@@ -18,7 +19,8 @@ LOOK_S_MAX = 5.0
 """The same while it is only asked whether it is there."""
 CALLS_MAX = 64
 """Calls at the same time; a wait for a container's end is one."""
-SOCKET = "unix:///var/run/docker.sock"
+SCHEME = "unix://"
+SOCKET = f"{SCHEME}/var/run/docker.sock"
 
 T = TypeVar("T")
 
@@ -73,6 +75,8 @@ def place(environ: Mapping[str, str] = os.environ) -> str:
 
 def version(environ: Mapping[str, str] = os.environ) -> str:
     """The version of the engine that answers; empty where none does. Blocks, LOOK_S_MAX at most."""
+    if not _listens(place(environ)):
+        return ""
     try:
         client = _client(environ, LOOK_S_MAX)
         try:
@@ -81,6 +85,19 @@ def version(environ: Mapping[str, str] = os.environ) -> str:
             client.close()
     except (DockerException, RequestException, OSError, ValueError):
         return ""
+
+
+def _listens(where: str) -> bool:
+    """False where nobody does, for certain: the SDK would leave a socket open over that."""
+    if not where.startswith(SCHEME):
+        return True
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(LOOK_S_MAX)
+        try:
+            probe.connect(where.removeprefix(SCHEME))
+        except OSError:
+            return False
+    return True
 
 
 def _client(environ: Mapping[str, str], timeout_s: float) -> docker.DockerClient:

@@ -56,13 +56,14 @@ from scenarios.worlds.local_capabilities import (
     LocalServer,
 )
 from scenarios.worlds.ports import Ports
-from scenarios.worlds.process import ActorProcess
+from scenarios.worlds.process import STOP_S_MAX, ActorProcess
 from scenarios.worlds.wire import WireTap
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
 READY_POLL_S = 0.03
 HTTP_S_MAX = 3.0
 SECOND_S_MAX = 10.0
+ENDING_S_MAX = 2 * STOP_S_MAX
 
 
 class LocalWorld:
@@ -253,6 +254,13 @@ class LocalWorld:
             self._recorder.note("world", "stop", {"actor": actor})
             await self._processes[actor].stop()
 
+    async def let_end(self, actor: str) -> None:
+        """Waits for one that is being killed or stopped: until then it is neither up nor down. At
+        most ENDING_S_MAX, and for no other."""
+        process = self._processes.get(actor)
+        if process is not None and process.ended_by_lab:
+            await process.ends(ENDING_S_MAX)
+
     async def start_second(self, actor: str) -> Undo:
         """A further process of the actor, on the same port and data, called `<actor>-second`."""
         second = f"{actor}-second"
@@ -269,16 +277,17 @@ class LocalWorld:
         return once(end)
 
     async def pause(self, actor: str) -> None:
-        """SIGSTOP."""
+        """SIGSTOP. What is noted lies within what is true: a pause, which may take its time to come
+        about, is noted when it has, and its end before it is asked for."""
         if self.running(actor):
-            self._recorder.note("world", "pause", {"actor": actor})
             await self._processes[actor].pause()
+            self._recorder.note("world", "pause", {"actor": actor})
 
     async def resume(self, actor: str) -> None:
         """SIGCONT."""
         if self.running(actor):
-            await self._processes[actor].resume()
             self._recorder.note("world", "resume", {"actor": actor})
+            await self._processes[actor].resume()
 
     def script_at_next_start(self, fault: Mapping[str, object]) -> None:
         """The server's next start, and only that, begins with `fault`."""

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 GARBAGE = b"\xde\xad\xbe\xef" * 1024
 """What a corrupted store starts with."""
-DYING_S_MAX = 2.0
-"""How long a process may still be there that has been killed."""
 
 
 class LocalProcesses:
@@ -49,6 +47,10 @@ class Folders(Protocol):
 
     def running(self, actor: str) -> bool: ...
 
+    async def let_end(self, actor: str) -> None:
+        """Waits for one that is being killed or stopped; for no other."""
+        ...
+
     def data_folder(self, actor: str) -> Path:
         """Where the actor keeps what must outlive it."""
         ...
@@ -62,6 +64,7 @@ class LocalDisks:
 
     async def corrupt(self, actor: str) -> None:
         """Overwrites the start of each of the actor's database files."""
+        await self._world.let_end(actor)
         if self._world.running(actor):
             raise EnvironmentFailed(f"{actor} must be down while its store is corrupted")
         for path in sorted(self._world.data_folder(actor).glob("**/*")):
@@ -73,6 +76,7 @@ class LocalDisks:
 
     async def wipe(self, actor: str) -> None:
         """Removes everything the actor had stored."""
+        await self._world.let_end(actor)
         shutil.rmtree(self._world.data_folder(actor))
 
 
@@ -94,15 +98,13 @@ class LocalServer:
 
     async def script(self, actor: str, fault: Mapping[str, object]) -> Undo:
         """Inflicts the fault now; on a server that is down, from its next start on."""
+        await self._world.let_end(actor)
         if not self._world.running(actor):
             self._world.script_at_next_start(fault)
             return nothing
         answer = await self._world.http(
             actor, "POST", "/_lab/faults", msgspec.json.encode(dict(fault))
         )
-        if answer is None and await self._world.ends(actor, DYING_S_MAX):
-            self._world.script_at_next_start(fault)
-            return nothing
         if answer is None or answer[0] != 200 or not isinstance(answer[1], dict):
             raise EnvironmentFailed(f"{actor} did not take the fault {dict(fault)}: {answer}")
         path = f"/_lab/faults/{answer[1]['id']}"

@@ -141,9 +141,9 @@ class ServerContainer:
                 log.write(await container.output())
         except EngineFailed:
             end = LOST
-        await self._forget(container)
         self._end = end
         self._on_exit(self)
+        await self._forget(container)
 
     async def _forget(self, container: Container) -> None:
         try:

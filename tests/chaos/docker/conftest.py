@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TypeVar
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
@@ -47,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 time.sleep(float(sys.argv[2]))
 ThreadingHTTPServer(("0.0.0.0", int(sys.argv[1])), Handler).serve_forever()
 """
+DIRECTLY = build_opener(ProxyHandler({}))
 READY_S_MAX = 20.0
 POLL_S = 0.05
 
@@ -65,7 +66,8 @@ class Running:
 
         def ask() -> str | None:
             try:
-                with urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=timeout_s) as answer:
+                url = f"http://127.0.0.1:{self.port}{path}"
+                with DIRECTLY.open(url, timeout=timeout_s) as answer:
                     return str(answer.read().decode())
             except (URLError, OSError):
                 return None

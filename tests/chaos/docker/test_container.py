@@ -44,6 +44,18 @@ async def test_after_a_crash_its_restart_policy_brings_it_back(start) -> None:
     assert after.pid != before.pid
 
 
+async def test_who_may_not_signal_its_process_has_a_container_do_it(start, monkeypatch) -> None:
+    server = await start()
+    await server.until_ready()
+
+    def refuse(_pid: int, _number: int) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.kill", refuse)
+    await server.container.crash()
+    assert (await server.container.until_over()).exit_status == -9
+
+
 async def test_after_a_crash_without_a_policy_it_stays_down(start) -> None:
     server = await start()
     await server.until_ready()
