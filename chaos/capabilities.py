@@ -143,8 +143,9 @@ class Resources(Protocol):
         """It gets so much of one processor's time; undone, as much as it likes."""
         ...
 
-    async def limit_memory(self, actor: str, memory_bytes: int) -> Undo:
-        """It is killed when it uses more; undone, it may use what there is."""
+    async def limit_memory(self, actor: str, spare_bytes: int) -> Undo:
+        """It is killed when it uses so much more than it does now; undone, it may use what there
+        is."""
         ...
 
 

@@ -131,12 +131,17 @@ class Container:
         return once(lambda: self._update(cpu_quota=-1))
 
     async def limit_memory(self, memory_bytes: int) -> Undo:
-        """What it uses beyond that is refused by the kernel, which kills for it; undone, it may use
-        as much as there is. Refused where it uses more already."""
+        """When it uses more, the kernel kills it; undone, it may use as much as there is. Where it
+        does already, kernels differ: one kills it, another refuses the limit."""
         limit = max(MEMORY_BYTES_MIN, memory_bytes)
         await self._update(mem_limit=limit, memswap_limit=limit)
         total = int((await self._engine.call(lambda c: c.info()))["MemTotal"])
         return once(lambda: self._update(mem_limit=total, memswap_limit=total))
+
+    async def memory_bytes(self) -> int:
+        """What it uses."""
+        told = await self._engine.call(lambda c: c.api.stats(self.id, stream=False, one_shot=True))
+        return int(told["memory_stats"]["usage"])
 
     async def until_over(self) -> State:
         """Waits until it does not run, and will not run again by itself."""

@@ -13,15 +13,17 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """`actor` may use `mib` MiB and no more: the kernel kills it when it asks for more."""
+    """`actor` may use `spare_mib` MiB more than it does, and no more: then the kernel kills it."""
 
     actor: str
-    mib: int
+    spare_mib: int = 1
     needs: ClassVar[type] = Resources
 
     def __post_init__(self) -> None:
         refuse_unless(bool(self.actor), "MemoryLimit needs the name of an actor.")
-        refuse_unless(self.mib > 0, f"An actor has some memory, not {self.mib} MiB.")
+        refuse_unless(
+            self.spare_mib > 0, f"An actor has some memory to spare, not {self.spare_mib} MiB."
+        )
 
     async def inflict(self, resources: Resources) -> Undo:
-        return await resources.limit_memory(self.actor, self.mib * MIB)
+        return await resources.limit_memory(self.actor, self.spare_mib * MIB)

@@ -111,7 +111,7 @@ def test_every_fault_names_the_capability_that_it_needs(name: str) -> None:
         (lambda: CpuLimit(""), "CpuLimit needs the name of an actor"),
         (lambda: CpuLimit("dtms", 0), "gets some of a processor, not 0"),
         (lambda: MemoryLimit("", 64), "MemoryLimit needs the name of an actor"),
-        (lambda: MemoryLimit("dtms", 0), "has some memory, not 0 MiB"),
+        (lambda: MemoryLimit("dtms", 0), "has some memory to spare, not 0 MiB"),
         (lambda: PowerLoss(""), "PowerLoss needs the name of an actor"),
         (lambda: PowerLoss("dtms", restart_after_s=-1), "Nothing restarts after -1 s"),
         (lambda: DiskTrouble("", "full"), "DiskTrouble needs the name of an actor"),

@@ -35,8 +35,11 @@ class ContainerResources:
     async def limit_cpu(self, actor: str, cpus: float) -> Undo:
         return await _inflicted(self._actor, actor, lambda c: c.limit_cpu(cpus))
 
-    async def limit_memory(self, actor: str, memory_bytes: int) -> Undo:
-        return await _inflicted(self._actor, actor, lambda c: c.limit_memory(memory_bytes))
+    async def limit_memory(self, actor: str, spare_bytes: int) -> Undo:
+        async def limit(container: Container) -> Undo:
+            return await container.limit_memory(await container.memory_bytes() + spare_bytes)
+
+        return await _inflicted(self._actor, actor, limit)
 
 
 async def _inflicted(find: Find, actor: str, fault: Callable[[Container], Awaitable[Undo]]) -> Undo:

@@ -49,9 +49,13 @@ async def open_session() -> AsyncIterator[Session]:
         try:
             # Blocking: who is being cancelled is to tidy up all the same.
             engine.ask(lambda client: remove_run(client, run))
-        finally:
+        except EngineFailed as error:
+            # The reaper tries once more when this process has ended.
+            raise EnvironmentFailed(f"the Docker engine removes nothing: {error}") from error
+        else:
             reaping.kill()
             reaping.wait()
+        finally:
             engine.close()
 
 
