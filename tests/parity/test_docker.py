@@ -1,4 +1,4 @@
-"""The world `docker` comes to the verdicts of the others: a scenario of each family, one seed."""
+"""The world `docker` comes to the verdicts of the others: some scenarios of every family."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ PLAYED = (
     "second-instance",
     "resent-after-restart",
     "kill-after-ack",
+    "crash-after-commit",
     "manager-fails-after-accepting",
 )
 
