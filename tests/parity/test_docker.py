@@ -25,6 +25,7 @@ JOBS = 3
 PLAYED = (
     "down-during",
     "answer-lost-once",
+    "frozen-server",
     "errors-then-fine",
     "same-trade-everywhere",
     "second-instance",

@@ -15,6 +15,7 @@ from scenarios.targets.spec import ReferenceClient, SimulatedServer
 from scenarios.worlds.local import LocalWorld
 from scenarios.worlds.local_capabilities import GARBAGE
 from scenarios.worlds.ports import Ports
+from scenarios.worlds.process import ActorProcess
 from scenarios.worlds.world import EnvironmentFailed
 
 READY_S = 20.0
@@ -56,3 +57,21 @@ async def test_a_fault_for_one_that_is_being_killed_waits_for_its_next_start(wor
     await world.start("dtms")
     assert not await world.until_ready("dtms", 0.9)
     assert await world.until_ready("dtms", READY_S)
+
+
+async def test_a_pause_is_noted_within_the_time_that_it_lasts(world, monkeypatch) -> None:
+    order: list[str] = []
+
+    async def pause(_process: ActorProcess) -> None:
+        order.append("paused")
+
+    async def resume(_process: ActorProcess) -> None:
+        order.append("resumed")
+
+    monkeypatch.setattr(ActorProcess, "pause", pause)
+    monkeypatch.setattr(ActorProcess, "resume", resume)
+    monkeypatch.setattr(Recorder, "note", lambda _self, _process, f, _value: order.append(f))
+    await world.pause("dtms")
+    await world.resume("dtms")
+    monkeypatch.undo()
+    assert order == ["paused", "pause", "resume", "resumed"]
