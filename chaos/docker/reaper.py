@@ -10,11 +10,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
-from time import sleep
+from select import select
 
 from chaos.docker.owner import Owner
 
-POLL_S = 0.2
+LOOK_EVERY_S = 0.2
 LOOKS_MAX = 20
 QUIET_LOOKS = 3
 """So often nothing is found before it is believed: the engine may be about to make something that
@@ -37,8 +37,7 @@ def main() -> int:
     """Exit status 0 when all is gone, 1 where the engine was not there or something stayed."""
     run, owner = sys.argv[1], Owner.read(sys.argv[2])
     assert owner is not None
-    while not owner.dead:
-        sleep(POLL_S)
+    _until_dead(owner)
     # Only now: until then it is to cost next to nothing.
     from chaos.docker.engine import Engine, EngineFailed, NoEngine
     from chaos.docker.left_behind import remove_run
@@ -51,10 +50,23 @@ def main() -> int:
             quiet = 0 if found else quiet + 1
             if quiet == QUIET_LOOKS:
                 return 0
-            sleep(POLL_S)
+            select([], [], [], LOOK_EVERY_S)
     except (EngineFailed, NoEngine):
         return 1
     return 1
+
+
+def _until_dead(owner: Owner) -> None:
+    """Returns when it is. Between opening and asking nobody can have taken its place."""
+    try:
+        process = os.pidfd_open(owner.pid)
+    except ProcessLookupError:
+        return
+    try:
+        if not owner.dead:
+            select([process], [], [])
+    finally:
+        os.close(process)
 
 
 if __name__ == "__main__":
