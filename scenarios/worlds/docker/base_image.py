@@ -146,7 +146,7 @@ def _packages() -> dict[PurePosixPath, Path]:
 
 def _needed(project: str) -> list[Distribution]:
     """What the project needs to run, directly or not. A requirement that is not installed is one
-    that is not for this machine."""
+    that is not for this machine. Raises `PackageNotFoundError` where the project is not."""
     found: dict[str, Distribution] = {}
     asked: set[tuple[str, str]] = set()
     todo = [(project, "")]
@@ -158,6 +158,8 @@ def _needed(project: str) -> list[Distribution]:
         try:
             package = distribution(name)
         except PackageNotFoundError:
+            if name == project:
+                raise
             continue
         if name != project:
             found[name] = package

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import docker
@@ -30,6 +31,8 @@ def lab_image(client: docker.DockerClient) -> str:
             rm=True,
             forcerm=True,
         )
+    except PackageNotFoundError as error:
+        raise EngineFailed(f"no image can be made of this Python: {error}") from error
     except BuildError as error:
         said = [str(line.get("stream", "")).strip() for line in error.build_log]
         told = " ".join(filter(None, said[-LINES_SHOWN:]))
