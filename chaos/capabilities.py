@@ -142,6 +142,27 @@ class Disks(Protocol):
         ...
 
 
+class Networks(Protocol):
+    """Actors that can be taken off the network. So far only containers are."""
+
+    async def disconnect(self, actor: str) -> Undo:
+        """It reaches nobody and nobody reaches it, until undone."""
+        ...
+
+
+class Resources(Protocol):
+    """Actors that can be kept short. So far only containers are."""
+
+    async def limit_cpu(self, actor: str, cpus: float) -> Undo:
+        """It gets so much of one processor's time; undone, as much as it likes."""
+        ...
+
+    async def limit_memory(self, actor: str, spare_bytes: int) -> Undo:
+        """It is killed when it uses so much more than it does now; undone, it may use what there
+        is."""
+        ...
+
+
 class Power(Protocol):
     """Actors whose machine can lose power. So far only a simulation offers this: a real process
     that is killed leaves what it has written with the operating system."""

@@ -12,6 +12,8 @@ from scenarios.scenario import Scenario
 from scenarios.sim_campaign import SimCampaign
 from scenarios.targets.targets import Targets, why_skipped
 from scenarios.trial import Outcome, Trial, WorldName, fidelity_of
+from scenarios.worlds.docker.housing import Containers
+from scenarios.worlds.docker.session import open_session
 from scenarios.worlds.sim.foreign import why_not_simulated
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 
@@ -33,8 +35,8 @@ class Skipped:
 class Campaign:
     """`repeat` episodes of each scenario from `seed` on; None is as many as suit the world.
 
-    In the world `local`, `jobs` at a time; in `sim`, on `workers` processes, at `fidelity` or, for
-    None, at each in turns.
+    In the worlds `local` and `docker`, `jobs` at a time; in `sim`, on `workers` processes, at
+    `fidelity` or, for None, at each in turns.
     """
 
     scenarios: Sequence[Scenario]
@@ -52,9 +54,9 @@ class Campaign:
     def trials(self, world: WorldName) -> tuple[Trial, ...]:
         """Every trial in that world, the longest first so that none trails."""
         runnable = [s for s in self.scenarios if not self._why_skipped(s, world)]
-        if world == "local":
+        if world != "sim":
             return tuple(
-                Trial(scenario, self.seed + n, "local", "socket")
+                Trial(scenario, self.seed + n, world, "socket")
                 for scenario in sorted(runnable, key=lambda s: -s.faults_last_s)
                 for n in range(scenario.episodes * (self.repeat or 1))
             )
@@ -91,6 +93,15 @@ class Campaign:
             if world == "local":
                 local = LocalCampaign(trials, self.targets, self.jobs, self.folder)
                 await local.run(on_start, on_outcome)
+            elif trials and world == "docker":
+                async with open_session() as session:
+                    await LocalCampaign(
+                        trials,
+                        self.targets,
+                        self.jobs,
+                        self.folder,
+                        housing=lambda trial: Containers(session, trial.name),
+                    ).run(on_start, on_outcome)
             elif trials:
                 sim = SimCampaign(trials, self.targets, self.workers, self.folder)
                 await sim.run(on_outcome, on_small)

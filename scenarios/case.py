@@ -21,7 +21,7 @@ from scenarios.history import History, HistoryRefused
 from scenarios.notation import decode_lanes, encode_lanes
 from scenarios.suites import PLAYABLE
 from scenarios.targets.spec import TargetRefused, client_target, server_target
-from scenarios.trial import local_command
+from scenarios.trial import run_again
 from scenarios.worlds.sim.parts import REFERENCE, Parts
 from scenarios.worlds.sim.play import Plan
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
@@ -121,8 +121,8 @@ def _case(told: object) -> Case:
     if not isinstance(told, dict):
         raise ValueError(f"it holds a {type(told).__name__}, not an object")
     world, schema = told["world"], told["schema"]
-    if world == "local":
-        raise CaseRefused(_only_local(told))
+    if world in {"local", "docker"}:
+        raise CaseRefused(_only_real(told))
     if world != "sim":
         raise CaseRefused(f"it was seen in the world {world!r}; only sim can play it again")
     if schema != SCHEMA or type(schema) is not int:
@@ -130,11 +130,12 @@ def _case(told: object) -> Case:
     return _sim_case(told)
 
 
-def _only_local(told: dict[str, Any]) -> str:
+def _only_real(told: dict[str, Any]) -> str:
     names = (str(told.get(name)) for name in ("client", "server"))
-    again = local_command(str(told["scenario"]), told["seed"], *names)
+    world = str(told["world"])
+    again = run_again(world, str(told["scenario"]), told["seed"], *names)
     return (
-        "it was seen in the world local, where nothing happens twice alike; "
+        f"it was seen in the world {world}, where nothing happens twice alike; "
         f"run it again with: {again}"
     )
 

@@ -31,7 +31,7 @@ from scenarios.suites import SCENARIOS, select
 from scenarios.targets.spec import TargetRefused, client_target, server_target
 from scenarios.targets.targets import Targets
 from scenarios.terminal import Terminal
-from scenarios.trial import WORLDS, WorldName
+from scenarios.trial import DEFAULT_WORLDS, WORLDS, WorldName
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 
 SEED_MAX = 2**31
@@ -63,7 +63,8 @@ def run(
     world: Annotated[
         str | None,
         typer.Option(
-            help="sim (one process, virtual time) or local (real processes); nothing means both."
+            help="sim (one process, virtual time), local (real processes) or docker (the servers "
+            "in containers); nothing means sim and local."
         ),
     ] = None,
     fidelity: Annotated[
@@ -88,7 +89,7 @@ def run(
         typer.Option(
             min=1,
             max=REPEAT_MAX,
-            help="How often, each time with the next seed [default: 18 in sim, 1 in local].",
+            help="How often, each time with the next seed [default: 18 in sim, 1 elsewhere].",
         ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, max=JOBS_MAX, help="Episodes at a time.")] = 6,
@@ -100,8 +101,10 @@ def run(
     ] = None,
 ) -> None:
     """Run scenarios and judge them from their histories."""
-    if world == "local" and fidelity is not None:
-        refuse("--fidelity is for the world sim; in local all is real")
+    if world in {"local", "docker"} and fidelity is not None:
+        refuse(f"--fidelity is for the world sim; in {world} all is real")
+    if world == "docker" and server != "simulated":
+        refuse("--world docker has the simulated server in its image and no other; try local")
     with ending_in_words():
         request = RunRequest(
             scenarios=select(names or []),
@@ -374,7 +377,7 @@ def seconds_of(text: str | None) -> float:
 def worlds_named(name: str | None) -> tuple[WorldName, ...]:
     """The worlds to run in; ends the command for one that there is not."""
     if name is None:
-        return WORLDS
+        return DEFAULT_WORLDS
     for world in WORLDS:
         if world == name:
             return (world,)

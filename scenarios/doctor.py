@@ -9,7 +9,9 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from chaos.docker.engine import version as version_of_engine
 from chaos.toxiproxy import binary
+from scenarios.worlds.docker.session import HOW_TO_GET_ONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ def examine() -> tuple[Part, ...]:
         _loopback(),
         _signals(),
         _toxiproxy(),
+        Part("Docker engine", version_of_engine(), False, "world docker", HOW_TO_GET_ONE),
     )
 
 

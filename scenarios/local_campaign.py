@@ -1,4 +1,4 @@
-"""Trials in the world `local`: real processes, a few episodes beside each other."""
+"""Trials in worlds of real actors, `local` and `docker`: a few episodes beside each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
@@ -18,6 +18,7 @@ from scenarios.scenario import Scenario
 from scenarios.targets.targets import Targets
 from scenarios.trial import Outcome, Trial
 from scenarios.verdict import Valid, Verdict
+from scenarios.worlds.housing import Housing, ThisMachine
 from scenarios.worlds.local import LocalWorld
 from scenarios.worlds.ports import Ports
 from scenarios.worlds.world import EnvironmentFailed
@@ -34,6 +35,8 @@ class LocalCampaign:
     targets: Targets
     jobs: int
     folder: Path
+    housing: Callable[[Trial], Housing] = field(default=lambda _trial: ThisMachine())
+    """Where the servers of an episode live."""
 
     async def run(
         self, on_start: Callable[[Trial], None], on_outcome: Callable[[Outcome], None]
@@ -87,6 +90,7 @@ class LocalCampaign:
                 ports=ports,
                 recorder=recorder,
                 python=targets.python,
+                housing=self.housing(trial),
             ) as world:
                 await Episode(
                     trial.scenario, trial.seed, world, recorder, targets.client, targets.server

@@ -68,11 +68,11 @@ class RunReport:
     cases: dict[Key, list[Path]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, outcome: Outcome) -> None:
-        """Takes one outcome; in the world `local` a failure's case file is written at once."""
+        """Takes one outcome; of real processes a failure's case file is written at once."""
         trial = outcome.trial
         self.outcomes[_key(trial)].append(outcome)
-        if isinstance(outcome.verdict, Invalid) and trial.world == "local":
-            self._keep_case(trial, json.dumps(self._local_case(outcome), indent=2) + "\n")
+        if isinstance(outcome.verdict, Invalid) and trial.world != "sim":
+            self._keep_case(trial, json.dumps(self._real_case(outcome), indent=2) + "\n")
 
     def add_small(self, trial: Trial, small: Small) -> Path:
         """Takes a failure that was made small, and writes its case file; where that is."""
@@ -226,13 +226,13 @@ class RunReport:
             suite.set(name, str(count))
         return suite
 
-    def _local_case(self, outcome: Outcome) -> dict[str, object]:
+    def _real_case(self, outcome: Outcome) -> dict[str, object]:
         trial, targets = outcome.trial, self.campaign.targets
         assert outcome.history is not None
         return {
             "schema": CASE_SCHEMA,
             "scenario": trial.scenario.name,
-            "world": "local",
+            "world": trial.world,
             "fidelity": "socket",
             "client": targets.client.name,
             "server": targets.server.name,

@@ -23,9 +23,11 @@ from scenarios.output import ExitStatus, RunReport
 from scenarios.progress import Progress, progress_for
 from scenarios.scenario import Scenario
 from scenarios.targets.targets import Targets
-from scenarios.trial import Outcome, Trial, WorldName, local_command
+from scenarios.trial import Outcome, Trial, WorldName, run_again
 from scenarios.verdict import Invalid, Unknown
+from scenarios.worlds.docker.session import connect
 from scenarios.worlds.sim.world import Fidelity
+from scenarios.worlds.world import EnvironmentFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +66,12 @@ def run_and_report(request: RunRequest, console: Console, errors: Console) -> Ex
         asyncio.run(_hear(report, errors))
     except (KeyboardInterrupt, asyncio.CancelledError):
         report.interrupted = True
+    if "docker" in request.worlds and not report.interrupted:
+        _find_engine(report, errors)
     progress = progress_for(console, report.campaign)
     if not report.refused and not report.interrupted:
         with progress:
-            _run_to_its_end(report, progress)
+            _run_to_its_end(report, progress, errors)
     report.write(datetime.now(UTC))
     if not report.refused:
         progress.print_matrix(report)
@@ -97,15 +101,30 @@ async def _hear(report: RunReport, errors: Console) -> None:
         report.refused, report.refused_as = refusal.sentence, refusal.status
 
 
+def _find_engine(report: RunReport, errors: Console) -> None:
+    """Notes in the report why there can be no containers."""
+    try:
+        connect().close()
+    except EnvironmentFailed as failure:
+        _fail(report, failure, errors)
+
+
+def _fail(report: RunReport, failure: EnvironmentFailed, errors: Console) -> None:
+    errors.print(f"dtms-lab: {failure}", markup=False, highlight=False, soft_wrap=True)
+    report.refused, report.refused_as = str(failure), ExitStatus.ENVIRONMENT_FAILED
+
+
 def _cancel_at_sigterm() -> None:
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
 
 
-def _run_to_its_end(report: RunReport, progress: Progress) -> None:
+def _run_to_its_end(report: RunReport, progress: Progress, errors: Console) -> None:
     try:
         asyncio.run(_run(report.campaign, report, progress))
+    except EnvironmentFailed as failure:
+        _fail(report, failure, errors)
     except (KeyboardInterrupt, asyncio.CancelledError):
         report.interrupted = True
     except BrokenExecutor as error:
@@ -122,12 +141,12 @@ async def _run(campaign: Campaign, report: RunReport, progress: Progress) -> Non
         trial = outcome.trial
         if isinstance(outcome.verdict, Invalid):
             key = (trial.world, trial.scenario.name)
-            if trial.world == "local" or key not in told:
+            if trial.world != "sim" or key not in told:
                 progress.say(tell_failure(report, outcome))
             told.add(key)
         elif outcome.environment:
             progress.say(f"UNKNOWN {trial.told}: {outcome.environment}")
-        elif isinstance(outcome.verdict, Unknown) and trial.world == "local":
+        elif isinstance(outcome.verdict, Unknown) and trial.world != "sim":
             progress.say(f"UNKNOWN {trial.told}: {outcome.verdict.why}")
 
     def on_small(trial: Trial, small: Small) -> None:
@@ -153,9 +172,9 @@ def tell_failure(report: RunReport, outcome: Outcome) -> str:
             if isinstance(verdict, Invalid)
         ]
     lines = [trial.told, *told, f"history: {outcome.history}"]
-    if trial.world == "local":
+    if trial.world != "sim":
         client, server = targets.client.name, targets.server.name
-        again = local_command(trial.scenario.name, trial.seed, client, server)
+        again = run_again(trial.world, trial.scenario.name, trial.seed, client, server)
         lines.append(f"replay: {again}")
     return "\n".join(lines)
 

@@ -14,8 +14,10 @@ from scenarios.verdict import Unknown, Verdict, combine
 from scenarios.worlds.sim.world import FIDELITIES, Fidelity
 from simulator.deterministic.schedule import KINDS, Kind
 
-WorldName = Literal["sim", "local"]
-WORLDS: tuple[WorldName, ...] = ("sim", "local")
+WorldName = Literal["sim", "local", "docker"]
+WORLDS: tuple[WorldName, ...] = ("sim", "local", "docker")
+DEFAULT_WORLDS: tuple[WorldName, ...] = ("sim", "local")
+"""Where scenarios are played unless said otherwise: what any machine has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +37,14 @@ class Trial:
     def name(self) -> str:
         """For files: those of the world `local` are named by scenario and seed alone."""
         stem = f"{self.scenario.name}-{self.seed}"
-        return stem if self.world == "local" else f"{stem}-{self.fidelity}"
+        return {"local": stem, "docker": f"{stem}-docker"}.get(
+            self.world, f"{stem}-{self.fidelity}"
+        )
 
     @property
     def told(self) -> str:
         """For people."""
-        where = "" if self.world == "local" else f" in sim at {self.fidelity}"
+        where = {"local": "", "docker": " in docker"}.get(self.world, f" in sim at {self.fidelity}")
         return f"{self.scenario.name} seed {self.seed}{where}"
 
 
@@ -49,9 +53,9 @@ def fidelity_of(seed: int) -> Fidelity:
     return FIDELITIES[seed // len(KINDS) % len(FIDELITIES)]
 
 
-def local_command(scenario: str, seed: int, client: str, server: str) -> str:
-    """The command that runs an episode of the world `local` again."""
-    words = ["dtms-lab", "run", scenario, "--world", "local", "--seed", str(seed)]
+def run_again(world: str, scenario: str, seed: int, client: str, server: str) -> str:
+    """The command that runs an episode of a world of real processes again."""
+    words = ["dtms-lab", "run", scenario, "--world", world, "--seed", str(seed)]
     if client != ReferenceClient().name:
         words += ["--client", client]
     if server != SimulatedServer().name:

@@ -45,8 +45,8 @@ def read(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Setti
 
     host = str(value(flags.host, "DTMS_API_HOST", "127.0.0.1"))
     token = value(flags.lab_token, "DTMS_LAB_TOKEN", None)
-    if token and not _is_loopback(host):
-        raise SettingsError(f"the control plane is for loopback only, and the host is {host}")
+    if token:
+        check_control_plane(host, published_on_loopback=flags.published_on_loopback)
     if flags.lab_faults and not token:
         raise SettingsError("--lab-faults needs a token: --lab-token or DTMS_LAB_TOKEN")
     return Settings(
@@ -66,6 +66,13 @@ def read(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Setti
         rate_limit=not flags.no_rate_limit
         and _switch("DTMS_RATE_LIMIT_ENABLED", values.get("DTMS_RATE_LIMIT_ENABLED", True)),
     )
+
+
+def check_control_plane(host: str, *, published_on_loopback: bool) -> None:
+    """Raises `SettingsError` where others than this machine's could reach the control plane. In a
+    container the address does not tell: there whoever publishes the port says so."""
+    if not published_on_loopback and not _is_loopback(host):
+        raise SettingsError(f"the control plane is for loopback only, and the host is {host}")
 
 
 _KNOWN = frozenset(
@@ -96,6 +103,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--registry-url", help="the main API's trade registry")
     add("--api-key", help="key that changes must carry [DTMS_API_KEY, none]")
     add("--lab-token", help="opens the control plane under /_lab [DTMS_LAB_TOKEN, closed]")
+    add(
+        "--published-on-loopback",
+        action="store_true",
+        help="this is a container, and its port is published on 127.0.0.1 only",
+    )
     add("--lab-faults", help="JSON list of faults in force from the start")
     add("--monitoring-interval", help="seconds [DTMS_MONITORING_INTERVAL, 30]")
     add("--no-rate-limit", action="store_true", help="[DTMS_RATE_LIMIT_ENABLED]")

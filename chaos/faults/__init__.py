@@ -4,8 +4,10 @@ from chaos.faults.answer_for import AnswerFor
 from chaos.faults.bandwidth import Bandwidth
 from chaos.faults.broker_fault import BrokerFault
 from chaos.faults.corrupt_store import CorruptStore
+from chaos.faults.cpu_limit import CpuLimit
 from chaos.faults.crash_at import CrashAt
 from chaos.faults.delay_attempt import DelayAttempt
+from chaos.faults.disconnect import Disconnect
 from chaos.faults.disk_trouble import DiskTrouble
 from chaos.faults.down import Down
 from chaos.faults.drop_answer import DropAnswer
@@ -18,6 +20,7 @@ from chaos.faults.kill import Kill
 from chaos.faults.latency import Latency
 from chaos.faults.limit import Limit
 from chaos.faults.manager_fault import ManagerFault
+from chaos.faults.memory_limit import MemoryLimit
 from chaos.faults.pause import Pause
 from chaos.faults.power_loss import PowerLoss
 from chaos.faults.refuse import Refuse
@@ -37,8 +40,10 @@ __all__ = [
     "Bandwidth",
     "BrokerFault",
     "CorruptStore",
+    "CpuLimit",
     "CrashAt",
     "DelayAttempt",
+    "Disconnect",
     "DiskTrouble",
     "Down",
     "DropAnswer",
@@ -51,6 +56,7 @@ __all__ = [
     "Latency",
     "Limit",
     "ManagerFault",
+    "MemoryLimit",
     "Pause",
     "PowerLoss",
     "Refuse",

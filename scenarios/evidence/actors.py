@@ -120,8 +120,8 @@ def _stretches(begins: tuple[Op, ...], ends: tuple[Op, ...]) -> Iterator[Down]:
 
 KILLED = -9
 """The exit status of a process that was killed, by itself or another."""
-CRASHES = frozenset({"crash-at", "server-fault"})
-"""Faults by which an actor may kill itself."""
+CRASHES = frozenset({"crash-at", "memory-limit", "server-fault"})
+"""Faults by which an actor may die without being killed by the lab."""
 KEEP_FROM_STARTING = frozenset({"disk-trouble", "server-fault"})
 """Faults over which an actor may give up before it is ready."""
 

@@ -19,7 +19,7 @@ from scenarios.sim_campaign import SimCampaign
 from scenarios.suites import SCENARIOS, select
 from scenarios.targets.spec import client_target, server_target
 from scenarios.targets.targets import Targets, why_skipped
-from scenarios.trial import WORLDS, Outcome, Trial, WorldName, fidelity_of
+from scenarios.trial import DEFAULT_WORLDS, Outcome, Trial, WorldName, fidelity_of
 from scenarios.verdict import Invalid, Verdict, combine
 from scenarios.worlds.sim.foreign import why_not_simulated
 
@@ -85,12 +85,12 @@ async def put_through(asked: Asked, folder: Path) -> Came:
 def _world(name: str | None, not_simulated: str) -> WorldName:
     if name is None:
         return "local" if not_simulated else "sim"
-    for world in WORLDS:
+    for world in DEFAULT_WORLDS:
         if world == name:
             if world == "sim" and not_simulated:
                 raise ValueError(f'{not_simulated}; say world="local"')
             return world
-    raise ValueError(f"there is no world {name!r}; there are: {', '.join(WORLDS)}")
+    raise ValueError(f"there is no world {name!r}; there are: {', '.join(DEFAULT_WORLDS)}")
 
 
 async def _played(

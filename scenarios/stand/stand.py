@@ -157,12 +157,12 @@ class Stand:
     async def pause(self) -> None:
         """SIGSTOP."""
         self._need_a_process("paused")
-        self._world.pause(SERVER)
+        await self._world.pause(SERVER)
 
     async def resume(self) -> None:
         """SIGCONT."""
         self._need_a_process("resumed")
-        self._world.resume(SERVER)
+        await self._world.resume(SERVER)
 
     async def trade(self, ticket: int) -> object:
         """What the server tells of the ticket, None where it does not know it."""

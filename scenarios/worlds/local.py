@@ -1,4 +1,7 @@
-"""The world `local`: every actor a real process on loopback, the fault proxy between them."""
+"""The world `local`: every actor a real process on loopback, the fault proxy between them.
+
+With another housing for its servers it is the world `docker`.
+"""
 
 from __future__ import annotations
 
@@ -45,6 +48,7 @@ from scenarios.targets.spec import (
     SimulatedServer,
 )
 from scenarios.worlds.control_planes import BrokerControl, ManagersControl
+from scenarios.worlds.housing import Actor, Housing, Launch, ThisMachine
 from scenarios.worlds.local_capabilities import (
     LocalDisks,
     LocalInstances,
@@ -52,19 +56,19 @@ from scenarios.worlds.local_capabilities import (
     LocalServer,
 )
 from scenarios.worlds.ports import Ports
-from scenarios.worlds.process import ActorProcess
+from scenarios.worlds.process import STOP_S_MAX, ActorProcess
 from scenarios.worlds.wire import WireTap
 from scenarios.worlds.world import ActorGone, EnvironmentFailed
 
 READY_POLL_S = 0.03
 HTTP_S_MAX = 3.0
 SECOND_S_MAX = 10.0
+ENDING_S_MAX = 2 * STOP_S_MAX
 
 
 class LocalWorld:
     """Opens with `async with`; on leaving, every process has ended and every port is free."""
 
-    name = "local"
     fidelity = "socket"
 
     def __init__(
@@ -78,7 +82,10 @@ class LocalWorld:
         ports: Ports,
         recorder: Recorder,
         python: str = sys.executable,
+        housing: Housing | None = None,
     ) -> None:
+        self._housing = housing or ThisMachine()
+        self.name = self._housing.name
         self._scenario = scenario
         self._client = client
         self._server = server
@@ -88,7 +95,7 @@ class LocalWorld:
         self._python = python
         self._token = secrets.token_hex(16)
         self._began_ns = time.monotonic_ns()
-        self._processes: dict[str, ActorProcess] = {}
+        self._processes: dict[str, Actor] = {}
         self._port_of: dict[str, int] = {}
         self._starting: dict[str, asyncio.Task[None]] = {}
         self._watching: set[asyncio.Task[None]] = set()
@@ -104,6 +111,7 @@ class LocalWorld:
             connector=aiohttp.TCPConnector(force_close=True),
         )
         try:
+            await self._housing.open()
             await self._lay_links()
         except BaseException:
             await self.aclose()
@@ -118,6 +126,7 @@ class LocalWorld:
 
     def capabilities(self) -> Mapping[type, object]:
         offered: dict[type, object] = {Links: self._proxy, Requests: self._proxy}
+        offered |= self._housing.capabilities(self.process)
         if self._server.restartable:
             offered[Processes] = LocalProcesses(self)
             offered[Disks] = LocalDisks(self)
@@ -187,16 +196,10 @@ class LocalWorld:
     async def _start(self, actor: str) -> None:
         if self.running(actor):
             if actor in self._processes and self._processes[actor].paused:
-                self.resume(actor)
+                await self.resume(actor)
             return
-        process = ActorProcess(
-            actor,
-            self._argv(actor),
-            log=self.log(actor),
-            cwd=Path.cwd(),
-            environ=self._environ(actor),
-            on_exit=self._note_exit,
-            on_rubbish=self._note_rubbish,
+        process = (
+            self._service(actor) if actor in self._scenario.services else self._server_as(actor)
         )
         self._processes[actor] = process
         await process.start()
@@ -247,22 +250,22 @@ class LocalWorld:
         """SIGTERM, and waits."""
         if self.running(actor):
             if self._processes[actor].paused:
-                self.resume(actor)
+                await self.resume(actor)
             self._recorder.note("world", "stop", {"actor": actor})
             await self._processes[actor].stop()
+
+    async def let_end(self, actor: str) -> None:
+        """Waits for one that is being killed or stopped: until then it is neither up nor down. At
+        most ENDING_S_MAX, and for no other."""
+        process = self._processes.get(actor)
+        if process is not None and process.ended_by_lab:
+            await process.ends(ENDING_S_MAX)
 
     async def start_second(self, actor: str, data: Path | None = None) -> Undo:
         """A further process of the actor, on the same port and data, called `<actor>-second`; a
         server may be given another folder of data, and is called `<actor>-elsewhere`."""
         second = f"{actor}-second" if data is None else f"{actor}-elsewhere"
-        process = ActorProcess(
-            second,
-            self._argv(actor) if data is None else self._server_argv(data),
-            log=self.log(second),
-            cwd=Path.cwd(),
-            environ=self._environ(actor),
-            on_exit=self._note_exit,
-        )
+        process = self._server_as(second, beside=actor, data=data)
         self._processes[second] = process
         await process.start()
         self._recorder.note("world", "start", {"actor": second})
@@ -274,17 +277,18 @@ class LocalWorld:
 
         return once(end)
 
-    def pause(self, actor: str) -> None:
-        """SIGSTOP."""
+    async def pause(self, actor: str) -> None:
+        """SIGSTOP. What is noted lies within what is true: a pause, which may take its time to come
+        about, is noted when it has, and its end before it is asked for."""
         if self.running(actor):
+            await self._processes[actor].pause()
             self._recorder.note("world", "pause", {"actor": actor})
-            self._processes[actor].pause()
 
-    def resume(self, actor: str) -> None:
+    async def resume(self, actor: str) -> None:
         """SIGCONT."""
         if self.running(actor):
-            self._processes[actor].resume()
             self._recorder.note("world", "resume", {"actor": actor})
+            await self._processes[actor].resume()
 
     def script_at_next_start(self, fault: Mapping[str, object]) -> None:
         """The server's next start, and only that, begins with `fault`."""
@@ -294,7 +298,7 @@ class LocalWorld:
         """Where the actor itself listens, with no proxy before it."""
         return f"http://127.0.0.1:{self._port(actor)}"
 
-    def process(self, actor: str) -> ActorProcess | None:
+    def process(self, actor: str) -> Actor | None:
         """The actor's process, if it was started here; also one that has ended."""
         return self._processes.get(actor)
 
@@ -314,11 +318,39 @@ class LocalWorld:
         others = [p for a, p in self._processes.items() if a not in self._scenario.services]
         await asyncio.gather(*(process.kill() for process in services))
         await asyncio.gather(*(process.kill() for process in others))
+        await self._housing.aclose()
         await self._proxy.aclose()
         if self._http is not None:
             await self._http.close()
         for port in self._port_of.values():
             self._ports.release(port)
+
+    def _service(self, service: str) -> Actor:
+        return ActorProcess(
+            service,
+            self._client_argv(service),
+            log=self.log(service),
+            cwd=Path.cwd(),
+            environ={**self._inherited(service), **self._environ(service)},
+            on_exit=self._note_exit,
+            on_rubbish=self._note_rubbish,
+        )
+
+    def _server_as(self, name: str, beside: str | None = None, data: Path | None = None) -> Actor:
+        """A server of that name; with `beside`, another one of that actor, with `data` on that."""
+        actor = beside or name
+        data = data or self.data_folder(actor)
+        launch = Launch(
+            name=name,
+            argv=self._argv(actor, data),
+            port=self._port(actor),
+            data=data,
+            log=self.log(name),
+            environ=self._environ(actor),
+            inherited=self._inherited(actor),
+        )
+        other = self._processes.get(beside) if beside else None
+        return self._housing.server(launch, self._note_exit, other)
 
     async def _lay_links(self) -> None:
         for service in self._scenario.services:
@@ -353,24 +385,26 @@ class LocalWorld:
         answer = await self.http(actor, "GET", path)
         return answer is not None and answer[0] == 200
 
-    async def _note_ready(self, process: ActorProcess) -> None:
+    async def _note_ready(self, process: Actor) -> None:
         while process.running:
             if await self._is_ready(process.actor):
                 self._recorder.note("world", "ready", {"actor": process.actor})
                 return
             await asyncio.sleep(READY_POLL_S)
 
-    def _note_exit(self, process: ActorProcess) -> None:
+    def _note_exit(self, process: Actor) -> None:
         if self._closing:
             return
         value: dict[str, object] = {"actor": process.actor, "exit_status": process.exit_status}
+        if process.why_ended:
+            value["why"] = process.why_ended
         if process.rubbish:
             value["rubbish_lines"] = process.rubbish
         if self._is_foreign(process.actor) and not process.ended_by_lab:
             value["words"] = process.last_words().rpartition("\n")[2][-WORDS_MAX:]
         self._recorder.note("world", "exited", value)
 
-    def _note_rubbish(self, process: ActorProcess) -> None:
+    def _note_rubbish(self, process: Actor) -> None:
         if not self._closing:
             value = {"actor": process.actor, "words": process.rubbish_words}
             self._recorder.note("world", "rubbish", value)
@@ -381,41 +415,44 @@ class LocalWorld:
         task.add_done_callback(self._watching.discard)
 
     def _environ(self, actor: str) -> dict[str, str]:
-        given = (target_environ if self._is_foreign(actor) else lab_environ)(os.environ)
-        kept = {name: value for name, value in given.items() if not name.startswith("DTMS_")}
         options = self._scenario.server.environ if actor == "dtms" else {}
-        return {**kept, **options, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+        return {**options, "DTMS_LAB_TOKEN": self._token, "PYTHONUNBUFFERED": "1"}
+
+    def _inherited(self, actor: str) -> dict[str, str]:
+        """Of this machine's environment, for who runs on it."""
+        given = (target_environ if self._is_foreign(actor) else lab_environ)(os.environ)
+        return {name: value for name, value in given.items() if not name.startswith("DTMS_")}
 
     def _is_foreign(self, actor: str) -> bool:
         if actor in self._scenario.services:
             return not isinstance(self._client, ReferenceClient)
         return actor == "dtms" and not isinstance(self._server, SimulatedServer)
 
-    def _argv(self, actor: str) -> tuple[str, ...]:
+    def _argv(self, actor: str, data: Path) -> tuple[str, ...]:
         match actor:
             case "broker":
-                return self._python_module("simulator.broker", "--port", str(self._port(actor)))
+                return self._lab_server("simulator.broker", actor, data)
             case "main-api":
-                return self._python_module(
-                    "simulator.main_api",
-                    *("--port", str(self._port(actor))),
-                    *("--dtms-url", f"http://127.0.0.1:{self._port('dtms')}"),
-                    *("--data-dir", str(self.data_folder(actor))),
+                return self._lab_server(
+                    "simulator.main_api", actor, data, "--dtms-url", self._seen_url("dtms")
                 )
-            case "dtms":
-                return self._server_argv()
             case _:
-                return self._client_argv(actor)
+                return self._server_argv(data)
 
-    def _python_module(self, module: str, *arguments: str) -> tuple[str, ...]:
-        return (sys.executable, "-m", module, *arguments)
+    def _lab_server(
+        self, module: str, actor: str, folder: Path, *arguments: str
+    ) -> tuple[str, ...]:
+        """A server of this repository: where it listens and keeps its data is for its housing."""
+        listening = ("--port", str(self._port(actor)), *self._housing.listening())
+        data = ("--data-dir", self._housing.data_dir(folder))
+        return (self._housing.python(), "-m", module, *listening, *data, *arguments)
 
-    def _server_argv(self, folder: Path | None = None) -> tuple[str, ...]:
-        port, data = str(self._port("dtms")), str(folder or self.data_folder("dtms"))
+    def _server_argv(self, folder: Path) -> tuple[str, ...]:
+        port, data = str(self._port("dtms")), str(folder)
         broker, registry = self._url_if_needed("broker"), self._url_if_needed("main-api")
         match self._server:
             case SimulatedServer():
-                return self._simulated_argv(port, data, broker)
+                return self._simulated_argv(broker, registry, folder)
             case FactoryServer(location=location):
                 given = (location, port, data, broker, registry)
                 return (sys.executable, str(Path(asgi_server.__file__).resolve()), *given)
@@ -432,23 +469,25 @@ class LocalWorld:
 
     def _url_if_needed(self, actor: Need) -> str:
         """Empty where the scenario does without it."""
-        needed = actor in self._scenario.needs
-        return f"http://127.0.0.1:{self._port(actor)}" if needed else ""
+        return self._seen_url(actor) if actor in self._scenario.needs else ""
 
-    def _simulated_argv(self, port: str, data: str, broker: str) -> tuple[str, ...]:
+    def _seen_url(self, actor: str) -> str:
+        """Where other servers reach it."""
+        return self._housing.url(actor, self._port(actor))
+
+    def _simulated_argv(self, broker: str, registry: str, folder: Path) -> tuple[str, ...]:
         options = self._scenario.server
-        argv = ["--port", port, "--data-dir", data]
-        argv += ["--monitoring-interval", str(options.monitoring_interval_s)]
+        argv = ["--monitoring-interval", str(options.monitoring_interval_s)]
         if broker:
             argv += ["--broker-url", broker]
-        if "main-api" in self._scenario.needs:
-            argv += ["--registry-url", f"http://127.0.0.1:{self._port('main-api')}"]
+        if registry:
+            argv += ["--registry-url", registry]
         if not options.rate_limit:
             argv += ["--no-rate-limit"]
         if self._next_faults:
             argv += ["--lab-faults", json.dumps([dict(fault) for fault in self._next_faults])]
             self._next_faults.clear()
-        return self._python_module("simulator", *argv)
+        return self._lab_server("simulator", "dtms", folder, *argv)
 
     def _client_argv(self, service: str) -> tuple[str, ...]:
         match self._client:
@@ -467,7 +506,7 @@ class LocalWorld:
             argv += ["--main-api-url", self.link_url(f"{service}->main-api")]
         if "broker" in self._scenario.needs:
             argv += ["--broker-url", f"http://127.0.0.1:{self._port('broker')}"]
-        return self._python_module("scenarios.targets.reference_service", *argv)
+        return (sys.executable, "-m", "scenarios.targets.reference_service", *argv)
 
 
 def _fill(word: str, names: Mapping[str, str]) -> str:

@@ -30,10 +30,10 @@ class LocalProcesses:
         await self._world.kill(actor)
 
     async def pause(self, actor: str) -> None:
-        self._world.pause(actor)
+        await self._world.pause(actor)
 
     async def resume(self, actor: str) -> None:
-        self._world.resume(actor)
+        await self._world.resume(actor)
 
     async def start(self, actor: str) -> None:
         await self._world.start(actor)
@@ -46,6 +46,10 @@ class Folders(Protocol):
     """A world whose actors keep real files."""
 
     def running(self, actor: str) -> bool: ...
+
+    async def let_end(self, actor: str) -> None:
+        """Waits for one that is being killed or stopped; for no other."""
+        ...
 
     def data_folder(self, actor: str) -> Path:
         """Where the actor keeps what must outlive it."""
@@ -60,6 +64,7 @@ class LocalDisks:
 
     async def corrupt(self, actor: str) -> None:
         """Overwrites the start of each of the actor's database files."""
+        await self._world.let_end(actor)
         if self._world.running(actor):
             raise EnvironmentFailed(f"{actor} must be down while its store is corrupted")
         for path in sorted(self._world.data_folder(actor).glob("**/*")):
@@ -71,6 +76,7 @@ class LocalDisks:
 
     async def wipe(self, actor: str) -> None:
         """Removes everything the actor had stored."""
+        await self._world.let_end(actor)
         shutil.rmtree(self._world.data_folder(actor))
 
 
@@ -92,6 +98,7 @@ class LocalServer:
 
     async def script(self, actor: str, fault: Mapping[str, object]) -> Undo:
         """Inflicts the fault now; on a server that is down, from its next start on."""
+        await self._world.let_end(actor)
         if not self._world.running(actor):
             self._world.script_at_next_start(fault)
             return nothing

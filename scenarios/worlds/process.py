@@ -43,6 +43,8 @@ class ActorProcess:
         self.rubbish_words = ""
         """The first of it."""
         self.ended_by_lab = False
+        self.why_ended = ""
+        """Its status says all that is known."""
         self._on_rubbish = on_rubbish
         self._argv = argv
         self._log = log
@@ -124,7 +126,7 @@ class ActorProcess:
         self._signal(signal.SIGKILL)
         await self._gone()
 
-    def pause(self) -> None:
+    async def pause(self) -> None:
         """SIGSTOP: it keeps its connections and answers nothing."""
         self._signal(signal.SIGSTOP)
         self._paused = True
@@ -134,7 +136,7 @@ class ActorProcess:
         """Whether it was stopped by a signal, and not resumed."""
         return self._paused
 
-    def resume(self) -> None:
+    async def resume(self) -> None:
         """SIGCONT; nothing happens where it was not paused."""
         if self._paused:
             self._signal(signal.SIGCONT)
@@ -146,7 +148,7 @@ class ActorProcess:
         Says whether it ended by itself.
         """
         self.ended_by_lab = True
-        self.resume()
+        await self.resume()
         self._signal(signal.SIGTERM)
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()

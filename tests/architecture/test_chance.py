@@ -34,6 +34,7 @@ ALLOWED = {
     ("core/production.py", "random.random"): DEFAULT,
     ("core/production.py", "uuid.uuid4"): DEFAULT,
     ("core/sqlite_outbox.py", "time.monotonic"): "a real outbox; the simulation has DiskOutbox",
+    ("chaos/docker/owner.py", "os.getpid"): "containers are never simulated",
     ("simulator/__main__.py", "time.monotonic"): REAL,
     ("simulator/__main__.py", "random.random"): REAL,
     ("simulator/__main__.py", "datetime.now"): REAL,

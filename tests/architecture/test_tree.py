@@ -17,7 +17,7 @@ SOURCES = [
     "name",
     [*PACKAGES, "dtms_lab", "docs", "examples", "tests", "pyproject.toml", "README.md",
      "ARCHITECTURE.md", "CHANGELOG.md", "Makefile", ".ci/run", ".github/workflows",
-     "requirements.lock"],
+     "requirements.lock", ".ci/engine", "Dockerfile", "compose.yaml"],
 )  # fmt: skip
 def test_the_top_level_is_complete(name) -> None:
     assert (ROOT / name).exists()

@@ -110,6 +110,22 @@ def test_a_bad_setting_stops_the_start_in_words(start, arguments, environ, words
     assert words in errors.decode()
 
 
+def test_in_a_container_the_control_plane_may_listen_for_all(start, tmp_path) -> None:
+    flags = ("--host", "0.0.0.0", "--published-on-loopback")
+    process = start("simulator", "--port", "0", "--data-dir", str(tmp_path), *flags)
+    state = httpx.get(f"{process.url}/_lab/state", headers=LAB, trust_env=False)
+    assert (state.status_code, get(process, "/_lab/state").status_code) == (200, 401)
+
+
+@pytest.mark.parametrize("module", ["simulator.broker", "simulator.main_api"])
+def test_a_side_process_keeps_its_control_plane_to_loopback(start, module) -> None:
+    flags = ("--host", "0.0.0.0", "--dtms-url", "http://127.0.0.1:1")
+    process = start(module, "--port", "0", *flags, listens=False)
+    _out, errors = process.popen.communicate(timeout=20)
+    assert process.popen.returncode == 2
+    assert "the control plane is for loopback only, and the host is 0.0.0.0" in errors.decode()
+
+
 @pytest.mark.parametrize("content", ["{", "[]", '{"DTMS_NO_SUCH": 1}'])
 def test_a_bad_settings_file_stops_the_start(start, tmp_path, content) -> None:
     (tmp_path / "dtms_config.json").write_text(content)

@@ -337,6 +337,9 @@ class SimWorld:
         folder.mkdir(exist_ok=True)
         return folder
 
+    async def let_end(self, _actor: str) -> None:
+        """Who is killed has ended at once."""
+
     def later(self, delay_s: float, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Does something on the lab's behalf, whoever runs now."""
 

@@ -78,6 +78,7 @@ READY = "0.5s world ok ready dtms\n"
         ("0s world ok kill dtms\n" + STARTED + READY, -9, False),
         (STARTED + READY + CRASH, -9, True),
         (STARTED + READY + CRASH, 1, False),
+        (STARTED + READY + CRASH.replace("crash-at", "memory-limit"), -9, True),
         (STARTED + READY + CRASH.replace('"dtms"', '"bot"'), -9, False),
         (STARTED + TROUBLE, 1, True),
         (STARTED + READY + TROUBLE, 1, False),

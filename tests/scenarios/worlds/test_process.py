@@ -97,11 +97,11 @@ async def test_who_waits_when_it_dies_is_told(actor) -> None:
 
 async def test_kill_pause_and_resume(actor) -> None:
     process = await actor()
-    process.pause()
+    await process.pause()
     with pytest.raises(TimeoutError):
         await process.ask({"id": 1, "op": "x"}, 0.1)
-    process.resume()
-    process.resume()
+    await process.resume()
+    await process.resume()
     assert (await process.ask({"id": 2, "op": "x"}, 5))["op"] == "x"
     await process.kill()
     await process.kill()

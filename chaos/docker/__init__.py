@@ -1,0 +1,1 @@
+"""Faults on containers, by the engine's API. What is here was made by one owner, and says so."""
