@@ -1,9 +1,16 @@
 """How all tests run."""
 
+from __future__ import annotations
+
+import itertools
 import os
 import signal
+from collections.abc import Callable, Iterator
 
+import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from chaos.postgres.server import PostgresRefused, PostgresServer
 
 # A machine that is busy, or that makes its tables of characters anew, is slow and not wrong.
 settings.register_profile("lab", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -21,3 +28,40 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "lab"))
 # tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def postgres_here() -> PostgresServer:
+    """A server that runs; the test is skipped where there can be none."""
+    try:
+        import psycopg  # noqa: F401 - it is optional
+
+        server = PostgresServer()
+    except (ImportError, PostgresRefused) as error:
+        pytest.skip(str(error))
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of a process that do it no harm."""
+    server = postgres_here()
+    yield server
+    server.close()
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def make_database(postgres: PostgresServer) -> Callable[[], str]:
+    """Makes empty databases; their URLs."""
+    return lambda: postgres.make_database(f"test_{next(_numbers)}")
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[PostgresServer]:
+    """A server of the test's own, to be killed."""
+    server = postgres_here()
+    yield server
+    server.close()
