@@ -55,8 +55,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def make_database(postgres: PostgresServer) -> Callable[[], str]:
-    """Makes empty databases; their URLs."""
-    return lambda: postgres.make_database(f"test_{next(_numbers)}")
+    """Makes databases with nothing in them; their URLs."""
+    return lambda: postgres.make_schema(f"test_{next(_numbers)}")
 
 
 @pytest.fixture

@@ -192,14 +192,15 @@ class PostgresServer:
         if self._removed:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def make_database(self, name: str) -> str:
-        """Makes an empty database and returns its URL."""
+    def make_schema(self, name: str) -> str:
+        """Makes an empty schema and returns the URL whose connections see nothing else: as good as
+        a database, and a thousand files cheaper."""
         import psycopg
         from psycopg import sql
 
         with closing(psycopg.connect(self.url, autocommit=True)) as asked:
-            asked.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return self.url.removesuffix(DATABASE) + name
+            asked.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        return f"{self.url}?options=-csearch_path%3D{name}"
 
     def _make_cluster(self) -> str:
         """The data folder, made where there is none yet; the superuser's password."""
