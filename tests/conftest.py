@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -30,24 +31,25 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def postgres_here() -> PostgresServer:
-    """A server that runs; the test is skipped where there can be none."""
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[Path]:
+    """The folder of a server that never runs, to be copied. Tests are skipped where there can be
+    none."""
     try:
         import psycopg  # noqa: F401 - it is optional
 
         server = PostgresServer()
     except (ImportError, PostgresRefused) as error:
         pytest.skip(str(error))
-    server.start()
-    return server
+    yield server.folder
+    server.close()
 
 
 @pytest.fixture(scope="session")
-def postgres() -> Iterator[PostgresServer]:
+def postgres(postgres_template: Path) -> Iterator[PostgresServer]:
     """One server for all tests of a process that do it no harm."""
-    server = postgres_here()
-    yield server
-    server.close()
+    with PostgresServer(template=postgres_template) as server:
+        yield server
 
 
 _numbers = itertools.count(1)
@@ -60,8 +62,7 @@ def make_database(postgres: PostgresServer) -> Callable[[], str]:
 
 
 @pytest.fixture
-def own_postgres() -> Iterator[PostgresServer]:
+def own_postgres(postgres_template: Path) -> Iterator[PostgresServer]:
     """A server of the test's own, to be killed."""
-    server = postgres_here()
-    yield server
-    server.close()
+    with PostgresServer(template=postgres_template) as server:
+        yield server

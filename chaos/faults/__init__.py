@@ -5,6 +5,7 @@ from chaos.faults.bandwidth import Bandwidth
 from chaos.faults.broker_fault import BrokerFault
 from chaos.faults.corrupt_store import CorruptStore
 from chaos.faults.crash_at import CrashAt
+from chaos.faults.database_trouble import DatabaseTrouble
 from chaos.faults.delay_attempt import DelayAttempt
 from chaos.faults.disk_trouble import DiskTrouble
 from chaos.faults.drop_answer import DropAnswer
@@ -36,6 +37,7 @@ __all__ = [
     "BrokerFault",
     "CorruptStore",
     "CrashAt",
+    "DatabaseTrouble",
     "DelayAttempt",
     "DiskTrouble",
     "DropAnswer",

@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 from typing import Self
@@ -49,34 +49,50 @@ class PostgresRefused(RuntimeError):
 class GivenPostgres:
     """A server that somebody else runs: never started, stopped or killed."""
 
-    url: str
+    url: str = field(repr=False)
 
     def kill(self) -> None:
-        raise PostgresRefused("The server was given by its URL; the lab kills only its own.")
+        raise PostgresRefused(_NOT_OURS)
 
-    def start(self) -> None:
-        raise PostgresRefused("The server was given by its URL; the lab starts only its own.")
+    def freeze(self) -> None:
+        raise PostgresRefused(_NOT_OURS)
+
+    def thaw(self) -> None:
+        raise PostgresRefused(_NOT_OURS)
+
+    def launch(self) -> None:
+        raise PostgresRefused(_NOT_OURS)
+
+    def wait_until_ready(self) -> None:
+        """Returns when it has answered a query. Raises `PostgresRefused`."""
+        words = wait_for_answer(self.url, lambda: False)
+        if words:
+            raise PostgresRefused(f"PostgreSQL does not answer: {words}")
+
+
+_NOT_OURS = "The server was given by its URL: the lab starts, stops and kills only its own."
 
 
 class PostgresServer:
     """`with PostgresServer() as server: ... server.url`. Blocks while it starts and stops.
 
     `folder` is where its data are; without one it has a temporary folder, removed by `close`.
+    `template` is the folder of a server that does not run: a copy of it is made sooner than a new
+    cluster.
     """
 
     def __init__(
         self,
         folder: Path | None = None,
         *,
+        template: Path | None = None,
         connections_max: int = 60,
-        monotonic: Callable[[], float] = time.monotonic,  # noqa: TID251 - real processes
     ) -> None:
         """Raises `PostgresRefused` where it cannot be had, saying how to get it."""
         programs = find_programs()
         if programs is None:
             raise PostgresRefused(f"No PostgreSQL is installed: {REMEDY}.")
         self._programs = programs
-        self._monotonic = monotonic
         self._connections_max = connections_max
         self._runs_as = _other_user() if os.geteuid() == 0 else None
         self._removed = folder is None
@@ -85,6 +101,8 @@ class PostgresServer:
         self._log = self.folder / "postgres.log"
         self._popen: subprocess.Popen[bytes] | None = None
         try:
+            if template is not None:
+                self._copy(template)
             self._password = self._make_cluster()
             self.port = _free_port(Random(os.urandom(8)))
         except BaseException:
@@ -145,19 +163,10 @@ class PostgresServer:
 
     def wait_until_ready(self) -> None:
         """Returns when it has answered a query. Raises `PostgresRefused`."""
-        import psycopg
-
-        deadline = self._monotonic() + START_S_MAX
-        while True:
-            try:
-                with closing(psycopg.connect(self.url, connect_timeout=CONNECT_S_MAX)) as asked:
-                    asked.execute("SELECT 1")
-                return
-            except psycopg.Error as error:
-                if not self.running or self._monotonic() >= deadline:
-                    said = self._last_words() or str(error)
-                    raise PostgresRefused(f"PostgreSQL does not come up: {said}") from error
-            time.sleep(POLL_S)
+        words = wait_for_answer(self.url, lambda: not self.running)
+        if words:
+            said = self._last_words() or words
+            raise PostgresRefused(f"PostgreSQL does not come up: {said}")
 
     def kill(self) -> None:
         """kill -9 of the server and every process of it, and waits until all are gone: one that
@@ -166,13 +175,21 @@ class PostgresServer:
         if popen is None or popen.poll() is not None:
             return
         # Stopped first, so that it starts no other while its processes are counted.
-        os.kill(popen.pid, signal.SIGSTOP)
+        _signal((popen.pid,), signal.SIGSTOP)
         children = _children(popen.pid)
-        popen.kill()
-        for child in children:
-            _kill(child)
+        _signal((popen.pid, *children), signal.SIGKILL)
         popen.wait(KILL_S_MAX)
         self._wait_for_end_of(children)
+
+    def freeze(self) -> None:
+        """SIGSTOP to every process of it: connections stay open and nothing is answered."""
+        if self._popen is not None and self.running:
+            _signal((self._popen.pid, *_children(self._popen.pid)), signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """SIGCONT; nothing happens where it was not frozen."""
+        if self._popen is not None and self.running:
+            _signal((self._popen.pid, *_children(self._popen.pid)), signal.SIGCONT)
 
     def stop(self) -> None:
         """Asks it to end (a fast shutdown: clients are cut off, all is written); killed where it
@@ -187,7 +204,7 @@ class PostgresServer:
             self.kill()
 
     def close(self) -> None:
-        """Ends it; a temporary folder is removed. May be called twice."""
+        """Ends it, without ado; a temporary folder is removed. May be called twice."""
         self.kill()
         if self._removed:
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -225,6 +242,15 @@ class PostgresServer:
             ) from error
         return password
 
+    def _copy(self, template: Path) -> None:
+        """Owner and rights of each file included."""
+        for name in ("password", "data"):
+            subprocess.run(
+                ["cp", "-a", str(template / name), str(self.folder)], check=True, timeout=INIT_S_MAX
+            )
+        if self._runs_as is not None:
+            shutil.chown(self.folder, self._runs_as)
+
     def _initdb(self, password_file: Path) -> None:
         subprocess.run(
             [
@@ -249,11 +275,29 @@ class PostgresServer:
             return ""
 
     def _wait_for_end_of(self, processes: Sequence[int]) -> None:
-        deadline = self._monotonic() + KILL_S_MAX
-        while any(map(_is_alive, processes)):
-            if self._monotonic() >= deadline:
-                raise PostgresRefused(f"Processes of PostgreSQL outlived kill -9: {processes}")
+        for _poll in range(int(KILL_S_MAX / POLL_S)):
+            if not any(map(_is_alive, processes)):
+                return
             time.sleep(POLL_S)
+        raise PostgresRefused(f"Processes of PostgreSQL outlived kill -9: {processes}")
+
+
+def wait_for_answer(url: str, is_hopeless: Callable[[], bool]) -> str:
+    """Empty as soon as a query was answered; else, after START_S_MAX or where it is hopeless, why
+    it was not."""
+    import psycopg
+
+    deadline = time.monotonic() + START_S_MAX  # noqa: TID251 - how long this thread waits
+    while True:
+        try:
+            with closing(psycopg.connect(url, connect_timeout=CONNECT_S_MAX)) as asked:
+                asked.execute("SELECT 1")
+            return ""
+        except psycopg.Error as error:
+            words = str(error)
+        if is_hopeless() or time.monotonic() >= deadline:  # noqa: TID251
+            return words
+        time.sleep(POLL_S)
 
 
 def _set(name: str, value: str) -> tuple[str, str]:
@@ -309,11 +353,10 @@ def _stat(path: Path) -> list[str]:
         return []
 
 
-def _kill(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+def _signal(pids: Sequence[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
