@@ -162,6 +162,24 @@ def engine_at(make_store: Callable[[], Store]):
 
 
 @pytest.fixture
+def engine_of():
+    """`open_engine` on a store, ready."""
+
+    @asynccontextmanager
+    async def open_ready(store: Store, **given: object):
+        async with open_engine(store, **given) as running:  # type: ignore[arg-type]
+            yield await running.ready()
+
+    return open_ready
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=10.0) as client:
+        yield client
+
+
+@pytest.fixture
 async def dtms(engine_at) -> AsyncIterator[Running]:
     """A ready DTMS without a broker."""
     async with engine_at() as running:
