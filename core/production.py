@@ -286,12 +286,12 @@ class Core:
 
     def _due(self) -> tuple[Intent, ...]:
         """What nobody drives or is about to, and what no outcome on its way to the disk ends."""
-        pending = self.pending()
-        if not pending:
+        due = self._outbox.due()
+        if not due:
             return ()
         with self._writing:
             busy = {*self._in_flux.values(), *self._driving}
-        return tuple(intent for intent in pending if intent.ticket not in busy)
+        return tuple(intent for intent in due if intent.ticket not in busy)
 
     def _resume(self, intent: Intent) -> asyncio.Task[Outcome]:
         return self._drive(intent, ONE_ATTEMPT)

@@ -35,7 +35,7 @@ ALLOWED = {
     ("core/production.py", "uuid.uuid4"): DEFAULT,
     ("chaos/postgres/server.py", "time.monotonic"): REAL,
     ("chaos/postgres/server.py", "os.urandom"): REAL,
-    ("core/sqlite_outbox.py", "time.monotonic"): "a real outbox; the simulation has DiskOutbox",
+    ("core/group_commit.py", "time.monotonic"): "a real outbox; the simulation has DiskOutbox",
     ("simulator/__main__.py", "time.monotonic"): REAL,
     ("simulator/__main__.py", "random.random"): REAL,
     ("simulator/__main__.py", "uuid.uuid4"): REAL,

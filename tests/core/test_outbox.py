@@ -1,3 +1,4 @@
+import queue
 import sqlite3
 import subprocess
 import sys
@@ -7,7 +8,6 @@ from functools import partial
 
 import pytest
 
-from core import sqlite_outbox
 from core.errors import OutboxFailed
 from core.outbox import Contradicted, Intent, Stored
 from core.outcome import Closed, Conflict, Pending, Registered, Rejected
@@ -213,16 +213,16 @@ def test_a_closed_outbox_refuses(path, trade) -> None:
 def test_a_queue_that_is_full_refuses_what_it_does_not_know(outbox, trade, monkeypatch) -> None:
     class Full:
         def put_nowait(self, _item: object) -> None:
-            raise sqlite_outbox.queue.Full
+            raise queue.Full
 
     known = replace(trade, ticket=7)
     outbox.put(known, "c").result(5)
-    kept = outbox._queue
-    monkeypatch.setattr(outbox, "_queue", Full())
+    kept = outbox._writer._queue
+    monkeypatch.setattr(outbox._writer, "_queue", Full())
     with pytest.raises(OutboxFailed, match="full"):
         outbox.put(trade, "c").result(5)
     assert outbox.put(known, "again").result(5) == Stored(Intent(known, "c"))
-    monkeypatch.setattr(outbox, "_queue", kept)
+    monkeypatch.setattr(outbox._writer, "_queue", kept)
 
 
 def test_many_at_once_share_commits(outbox, trade) -> None:
