@@ -84,7 +84,7 @@ _KNOWN = frozenset(
         "DTMS_DISABLE_LOCAL_INIT",
         "DTMS_LAB_TOKEN",
         "DTMS_DATABASE_URL",
-        "DTMS_OUTBOX_DATABASE_URL",
+        "DTMS_OUTBOX_URL",
     }
 )
 """The file is shared with clients, whose settings are allowed in it and mean nothing here."""

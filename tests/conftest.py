@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import os
 import signal
@@ -66,3 +67,53 @@ def own_postgres(postgres_template: Path) -> Iterator[PostgresServer]:
     """A server of the test's own, to be killed."""
     with PostgresServer(template=postgres_template) as server:
         yield server
+
+
+class Lossy:
+    """Stands between client and server; once armed, loses the answer to the next COMMIT, and every
+    connection with it. `refuse` closes the door afterwards."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.armed = False
+        self.refuse = False
+        self.lost = 0
+        self._writers: set[asyncio.StreamWriter] = set()
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.refuse and self.lost:
+            writer.close()
+            return
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
+        self._writers |= {writer, up_writer}
+        await asyncio.gather(
+            self._carry(reader, up_writer, is_answer=False),
+            self._carry(up_reader, writer, is_answer=True),
+        )
+
+    async def _carry(self, reader, writer, *, is_answer: bool) -> None:
+        try:
+            while data := await reader.read(65536):
+                if is_answer and self.armed and b"COMMIT\0" in data:
+                    self.armed = False
+                    self.lost += 1
+                    for each in self._writers:
+                        each.close()
+                    return
+                writer.write(data)
+                await writer.drain()
+        except (ConnectionError, RuntimeError):
+            return
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def lossy(make_database: Callable[[], str], postgres: PostgresServer):
+    """The proxy, a database's URL through it, and its URL past it."""
+    url = make_database()
+    proxy = Lossy(postgres.port)
+    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        yield proxy, url.replace(f":{postgres.port}/", f":{port}/"), url
+        server.close()

@@ -161,58 +161,9 @@ async def test_a_row_that_nobody_can_read_is_told(store, url) -> None:
 # ---- an answer that is lost
 
 
-class Lossy:
-    """Stands between client and server; once armed, loses the answer to the next COMMIT, and every
-    connection with it. `refuse` closes the door afterwards."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.armed = False
-        self.refuse = False
-        self.lost = 0
-        self._writers: set[asyncio.StreamWriter] = set()
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self.refuse and self.lost:
-            writer.close()
-            return
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self._port)
-        self._writers |= {writer, up_writer}
-        await asyncio.gather(
-            self._carry(reader, up_writer, is_answer=False),
-            self._carry(up_reader, writer, is_answer=True),
-        )
-
-    async def _carry(self, reader, writer, *, is_answer: bool) -> None:
-        try:
-            while data := await reader.read(65536):
-                if is_answer and self.armed and b"COMMIT\0" in data:
-                    self.armed = False
-                    self.lost += 1
-                    for each in self._writers:
-                        each.close()
-                    return
-                writer.write(data)
-                await writer.drain()
-        except (ConnectionError, RuntimeError):
-            return
-        finally:
-            writer.close()
-
-
-@pytest.fixture
-async def lossy(url, postgres):
-    """The proxy, and the database's URL through it."""
-    proxy = Lossy(postgres.port)
-    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        yield proxy, url.replace(f":{postgres.port}/", f":{port}/")
-        server.close()
-
-
-async def test_a_commit_without_an_answer_is_asked_about_and_was_ours(lossy, other) -> None:
-    proxy, url = lossy
-    async with opened(url, "one") as store:
+async def test_a_commit_without_an_answer_is_asked_about_and_was_ours(lossy) -> None:
+    proxy, url, direct = lossy
+    async with opened(url, "one") as store, opened(direct, "two") as other:
         proxy.armed = True
         assert await store.swap(None, row(1)) is None
         assert proxy.lost == 1
@@ -223,20 +174,20 @@ async def test_a_commit_without_an_answer_is_asked_about_and_was_ours(lossy, oth
         assert await other.rows() == (row(1, state=State.CLOSED),)
 
 
-async def test_what_another_stored_is_never_taken_for_ours(lossy, other) -> None:
-    proxy, url = lossy
-    await other.swap(None, row(1))
-    async with opened(url, "one") as store:
+async def test_what_another_stored_is_never_taken_for_ours(lossy) -> None:
+    proxy, url, direct = lossy
+    async with opened(direct, "two") as other, opened(url, "one") as store:
+        await other.swap(None, row(1))
         proxy.armed = True
         held = await asyncio.gather(store.swap(None, row(1)), store.swap(None, row(2)))
     assert proxy.lost == 1
     assert held == [row(1), None]
 
 
-async def test_where_nobody_can_be_asked_it_is_not_known(lossy, other) -> None:
-    proxy, url = lossy
+async def test_where_nobody_can_be_asked_it_is_not_known(lossy) -> None:
+    proxy, url, direct = lossy
     proxy.refuse = True
-    async with opened(url, "one") as store:
+    async with opened(url, "one") as store, opened(direct, "two") as other:
         proxy.armed = True
         with pytest.raises(StoreDoubtful):
             await store.swap(None, row(1))
@@ -246,7 +197,7 @@ async def test_where_nobody_can_be_asked_it_is_not_known(lossy, other) -> None:
 
 
 async def test_a_client_is_told_503_and_finds_it_registered(lossy, engine_of) -> None:
-    proxy, url = lossy
+    proxy, url, _direct = lossy
     proxy.refuse = True
     async with engine_of(PostgresStore(url, "one", limits=LIMITS)) as running:
         proxy.armed = True
