@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -415,13 +416,20 @@ async def through(client, url: str, ticket: int, **changed: object):
 @pytest.fixture
 def api_on(simulate):
     """Starts DTMS API processes on a database, and waits until they are ready."""
+    readers = []
 
     def run(url: str):
         process = simulate("--no-rate-limit", DTMS_DATABASE_URL=url)
         process.until("ready")
+        # What it logs is read: a full pipe would stop it.
+        readers.append((process, threading.Thread(target=process.popen.stderr.read)))
+        readers[-1][1].start()
         return process
 
-    return run
+    yield run
+    for process, reader in readers:
+        process.kill()
+        reader.join()
 
 
 async def test_three_processes_say_new_once(url, api_on, http) -> None:
