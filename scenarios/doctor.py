@@ -9,6 +9,8 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
+from chaos.postgres.programs import REMEDY, find_programs
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -29,6 +31,8 @@ def examine() -> tuple[Part, ...]:
         *(_library(name) for name in ("httpx", "aiohttp", "starlette", "uvicorn", "msgspec")),
         _loopback(),
         _signals(),
+        _postgres(),
+        _psycopg(),
     )
 
 
@@ -39,11 +43,25 @@ def _python() -> Part:
 
 
 def _library(name: str) -> Part:
+    return Part(name, _version(name), True, "core, simulator or worlds", "make setup")
+
+
+def _version(name: str) -> str:
     try:
-        found = version(name)
+        return version(name)
     except PackageNotFoundError:
-        found = ""
-    return Part(name, found, True, "core, simulator or worlds", "make setup")
+        return ""
+
+
+def _postgres() -> Part:
+    programs = find_programs()
+    found = "" if programs is None else str(programs)
+    return Part("PostgreSQL", found, False, "a database server to break", REMEDY)
+
+
+def _psycopg() -> Part:
+    used_for = "store and outbox in PostgreSQL"
+    return Part("psycopg", _version("psycopg"), False, used_for, "pip install 'dtms-lab[postgres]'")
 
 
 def _loopback() -> Part:

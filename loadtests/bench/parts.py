@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from loadtests.bench import checker, core, server, sim
+from loadtests.bench import checker, core, postgres, server, sim
 from loadtests.bench.figure import Figure
 from scenarios.output import ExitStatus
 
@@ -17,6 +17,7 @@ PARTS: Mapping[str, Callable[[], tuple[Figure, ...]]] = MappingProxyType(
         "server": server.measure,
         "sim": sim.measure,
         "checker": checker.measure,
+        "postgres": postgres.measure,
     }
 )
 

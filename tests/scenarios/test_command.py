@@ -475,3 +475,4 @@ def test_doctor_finds_what_the_lab_needs(lab) -> None:
     ended = lab("doctor")
     assert ended.returncode == 0
     assert "SQLite" in ended.stdout
+    assert "PostgreSQL" in ended.stdout
