@@ -9,7 +9,6 @@ there and can simply be done again where a connection was lost: done already, it
 from __future__ import annotations
 
 import os
-import select
 import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -223,8 +222,6 @@ class PostgresOutbox:
     ) -> Iterator[Connection]:
         """Alone among those who write for the place, and bounded: a server that is stopped, or a
         network that swallows, keeps no promise about time."""
-        if self._line is not None and _has_hung_up(self._line):
-            self._hang_up()
         line = self._line = self._line or self._connect()
         timer = threading.Timer(self._limits.answer_s, _cut, (line,))
         timer.daemon = True
@@ -323,11 +320,6 @@ def _cut(line: Connection) -> None:
     """Whoever waits for an answer on it then sees a lost connection."""
     with suppress(psycopg.Error, OSError), socket.socket(fileno=os.dup(line.fileno())) as ended:
         ended.shutdown(socket.SHUT_RDWR)
-
-
-def _has_hung_up(line: Connection) -> bool:
-    """Whether the server has said something unasked: it does so before it ends a connection."""
-    return line.closed or bool(select.select([line.fileno()], [], [], 0)[0])
 
 
 def _words(error: Exception) -> str:

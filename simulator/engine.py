@@ -484,8 +484,16 @@ class Engine:
         strangers = [ticket for ticket in positions or () if ticket not in known]
         owned = await self.owners(strangers)
         done = recover(stored, positions, owned, self.now())
-        if done.changed:
-            await self._store_recovered(stored, done.changed)
+        for _attempt in range(MOVES_MAX):
+            there = await self._store_recovered(stored, done.changed)
+            if there is None:
+                break
+            # What others have registered since is theirs; what they changed is looked at anew.
+            stored = tuple(there[row.ticket] for row in stored if row.ticket in there)
+            mine = {t: p for t, p in (positions or {}).items() if t in known or t not in there}
+            done = recover(stored, mine, owned, self.now())
+        else:
+            raise StoreFailed(f"others changed it {MOVES_MAX} times meanwhile")
         for registration in done.registrations:
             self.ledger.put(registration)
         await self.refresh()
@@ -506,17 +514,23 @@ class Engine:
 
     async def _store_recovered(
         self, stored: Sequence[Registration], changed: Sequence[Registration]
-    ) -> None:
-        """Another process may recover at the same time: of each row, whoever is first counts.
-        Raises `StoreFailed`."""
+    ) -> Mapping[int, Registration] | None:
+        """None where all of it is stored; else, since another process was first with some of it,
+        every row there is now. Raises `StoreFailed`."""
         shared = self.store.shared
         if shared is None:
-            await self.store.save(changed)
-            return
+            if changed:
+                await self.store.save(changed)
+            return None
         before = {row.ticket: row for row in stored}
+        held: list[Registration | None] = []
         for first in range(0, len(changed), SWAPS_AT_ONCE_MAX):
             part = changed[first : first + SWAPS_AT_ONCE_MAX]
-            await asyncio.gather(*(shared.swap(before.get(row.ticket), row) for row in part))
+            swaps = (shared.swap(before.get(row.ticket), row) for row in part)
+            held += await asyncio.gather(*swaps)
+        if all(row is None for row in held):
+            return None
+        return {row.ticket: row for row in await shared.rows()}
 
     async def _exchange(self, known: Registration, after: Registration) -> Registration | None:
         """None where it is stored; else what another process has stored. Raises `StoreFailed`."""

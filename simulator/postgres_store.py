@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import select
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -247,7 +246,7 @@ class PostgresStore:
         is_doubtful = False
         for attempt in range(1, ATTEMPTS_MAX + 1):
             try:
-                line = await self._usable(line)
+                line = line or await self._connect()
                 await self._read(line, batch)
                 if batch.saves or batch.claims or batch.changes:
                     self._tell(batch, await self._commit(line, batch))
@@ -357,14 +356,6 @@ class PostgresStore:
             if not item.done.done():
                 item.done.set_exception(kind(_words(failure)))
 
-    async def _usable(self, line: AsyncConnection | None) -> AsyncConnection:
-        """The connection, or a new one where the server has hung up meanwhile."""
-        if line is not None and not _has_hung_up(line):
-            return line
-        if line is not None:
-            await line.close()
-        return await self._connect()
-
     async def _connect(self) -> AsyncConnection:
         async with asyncio.timeout(self._limits.connect_s):
             line = await AsyncConnection.connect(self._url, autocommit=True)
@@ -398,11 +389,6 @@ def _hang_up(line: AsyncConnection) -> None:
     if not line.closed:
         with socket.socket(fileno=os.dup(line.fileno())) as ended:
             ended.shutdown(socket.SHUT_RDWR)
-
-
-def _has_hung_up(line: AsyncConnection) -> bool:
-    """Whether the server has said something unasked: it does so before it ends a connection."""
-    return line.closed or bool(select.select([line.fileno()], [], [], 0)[0])
 
 
 def _words(failure: Exception) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import psycopg
@@ -63,6 +64,29 @@ def test_killed_with_all_its_processes_it_comes_back_with_what_was_committed(kep
         kept.start()
         kept.start()
         assert count(kept.url) == 1
+
+
+def test_a_backend_that_is_busy_dies_with_it(own_postgres) -> None:
+    line = psycopg.connect(own_postgres.url)
+    busy = threading.Thread(target=count_for_ever, args=(line,))
+    busy.start()
+    with closing(psycopg.connect(own_postgres.url, autocommit=True)) as other:
+        asked = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE %s"
+        deadline = time.monotonic() + 20
+        while other.execute(asked, ("%for ever%",)).fetchone() == (0,):
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+    own_postgres.kill()
+    busy.join(10)
+    line.close()
+    own_postgres.start()
+    assert own_postgres.running
+
+
+def count_for_ever(line: psycopg.Connection) -> None:
+    """Looks neither at its client nor at its server."""
+    with suppress(psycopg.OperationalError):
+        line.execute("/* for ever */ SELECT count(*) FROM (SELECT generate_series(1, 10000000000000)) AS n")
 
 
 def test_stopped_it_comes_back_on_the_same_port(kept) -> None:

@@ -288,11 +288,11 @@ async def test_a_change_on_stale_knowledge_is_made_of_what_is_there(engines) -> 
 
 
 async def test_all_monitor_what_any_registered(url, engine_of, table_broker, position) -> None:
-    table_broker.positions_by_ticket = {1001: position()}
     async with (
         engine_of(PostgresStore(url, "one", limits=LIMITS), broker=table_broker) as one,
         engine_of(PostgresStore(url, "two", limits=LIMITS), broker=table_broker) as two,
     ):
+        table_broker.positions_by_ticket = {1001: position()}
         await one.enable()
         await two.engine.monitor.cycle()
         assert two.engine.ledger.active_count == 1
@@ -329,6 +329,61 @@ async def test_who_starts_beside_another_undoes_nothing_of_it(
         for is_one in (True, False)
         for n, state in ((1001, "CLOSED"), (2, "WARNING_L1"), (3, "HEALTHY"))
     }
+
+
+class MeddlingBroker:
+    """While it is asked for the first time, somebody else does something."""
+
+    def __init__(self, positions, meddle) -> None:
+        self._positions = positions
+        self._meddle = meddle
+
+    async def positions(self):
+        meddle, self._meddle = self._meddle, None
+        if meddle is not None:
+            await meddle()
+        return self._positions
+
+
+async def test_what_another_changes_during_a_recovery_is_recovered_as_it_is_then(
+    url, engine_of, position
+) -> None:
+    async with engine_of(PostgresStore(url, "one", limits=LIMITS)) as one:
+        await one.enable(ticket=2)
+        await one.enable(ticket=3)
+
+        async def meddle() -> None:
+            await one.engine.move(one.engine.ledger.get(2), State.WARNING_L1, "test")
+            await one.client.delete("/dtms/trade/3")
+            await one.enable(ticket=4, volume=0.4)
+
+        broker = MeddlingBroker(
+            {2: position(2, volume=0.2), 3: position(3, volume=0.3), 5: position(5)}, meddle
+        )
+        async with engine_of(PostgresStore(url, "two", limits=LIMITS), broker=broker) as two:
+            rows = {row.ticket: row for row in await two.engine.store.rows()}
+            assert two.engine.ledger.active_count == 3
+    assert [(n, rows[n].state.value, rows[n].volume) for n in sorted(rows)] == [
+        (2, "WARNING_L1", 0.2),
+        (3, "CLOSED", 0.5),
+        (4, "HEALTHY", 0.4),
+        (5, "HEALTHY", 0.5),
+    ]
+
+
+async def test_several_that_adopt_at_once_adopt_once(url, engine_of, position) -> None:
+    broker = MeddlingBroker({n: position(n) for n in range(1, 101)}, None)
+    async with AsyncExitStack() as stack:
+        started = [
+            stack.enter_async_context(
+                engine_of(PostgresStore(url, str(n), limits=LIMITS), broker=broker)
+            )
+            for n in range(INSTANCES)
+        ]
+        engines = await asyncio.gather(*started)
+        memories = [each.engine.ledger.all() for each in engines]
+        assert memories[0] == memories[1] == memories[2]
+        assert len(memories[0]) == 100
 
 
 # ---- a database that fails
