@@ -86,7 +86,9 @@ def test_a_backend_that_is_busy_dies_with_it(own_postgres) -> None:
 def count_for_ever(line: psycopg.Connection) -> None:
     """Looks neither at its client nor at its server."""
     with suppress(psycopg.OperationalError):
-        line.execute("/* for ever */ SELECT count(*) FROM (SELECT generate_series(1, 10000000000000)) AS n")
+        line.execute(
+            "/* for ever */ SELECT count(*) FROM (SELECT generate_series(1, 10000000000000)) AS n"
+        )
 
 
 def test_stopped_it_comes_back_on_the_same_port(kept) -> None:
