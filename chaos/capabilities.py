@@ -21,6 +21,10 @@ Trouble = Literal["full", "io-error", "read-only", "slow"]
 """What can be wrong with a disk: no space is left, operations fail, writing is not allowed, or all
 of it takes long."""
 
+DatabaseFailure = Literal["killed", "frozen", "locked", "exhausted", "cut-off"]
+"""What can be wrong with a database server: its processes are dead, or stand still, a transaction
+holds the tables, every connection is taken, or it ends all that there are."""
+
 Point = Literal[
     "write", "written", "sync", "synced",
     "send", "sent", "receive", "received",
@@ -183,6 +187,15 @@ class Storage(Protocol):
     async def trouble(self, actor: str, how: Trouble, delay_s: float) -> Undo:
         """From now on its disk behaves so; undone, it works again. `delay_s` is how much longer
         each operation takes on one that is "slow", and means nothing otherwise."""
+        ...
+
+
+class Database(Protocol):
+    """A database server in which actors keep their rows. `chaos.postgres` offers this."""
+
+    async def fail(self, how: DatabaseFailure) -> Undo:
+        """From now on it fails so; undone, it works again. What is "cut-off" takes connections
+        again at once."""
         ...
 
 

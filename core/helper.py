@@ -12,15 +12,18 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from core.alerts import Alerts
 from core.bridge import Accepted, Bridge, accept
 from core.events import Level
+from core.outbox import Outbox
 from core.outcome import Closed, Outcome, Pending, Registered
-from core.production import Core
+from core.production import Core, open_shared_outbox
 from core.registrar import Limits
 from core.settings import Settings, SettingsError, load
 from core.trade import normalise
@@ -112,13 +115,16 @@ def _make(api_url: str) -> Bridge:
     settings = replace(
         load(os.environ, Path(CONFIG_FILE)), host=parts.hostname, port=parts.port or 80
     )
-    return Bridge(lambda: Core(settings, outbox=_outbox_path(settings), service=_service()))
+    return Bridge(lambda: Core(settings, outbox=_outbox(settings), service=_service()))
 
 
-def _outbox_path(settings: Settings) -> Path:
-    """One file for each service and API, since an outbox serves one process at a time."""
-    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+def _outbox(settings: Settings) -> Path | Callable[[Alerts], Outbox]:
+    """One file for each service and API, since it serves one process at a time; or a place of that
+    name in a database."""
     place = re.sub(r"[^A-Za-z0-9.]+", "-", f"{_service()}-{settings.host}-{settings.port}")
+    if settings.outbox_url is not None:
+        return partial(open_shared_outbox, settings.outbox_url, place)
+    state = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(os.environ.get("DTMS_OUTBOX_DIR") or Path(state) / "dtms") / f"{place}.db"
 
 

@@ -71,6 +71,11 @@ class Outbox(Protocol):
         """Every intent whose end is not known, oldest first."""
         ...
 
+    def due(self) -> tuple[Intent, ...]:
+        """What of it this process may go on with now; where several share an outbox, what no other
+        has in hand."""
+        ...
+
     def outcomes(self) -> dict[int, IntentState]:
         """The state of every intent that is kept."""
         ...

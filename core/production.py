@@ -63,6 +63,24 @@ def open_outbox(path: Path, clock: Clock, alerts: Alerts) -> SqliteOutbox:
     return outbox
 
 
+def open_shared_outbox(url: str, place: str, alerts: Alerts) -> Outbox:
+    """The outbox of a service in a PostgreSQL database, under a name of this process's own. Raises
+    `OutboxFailed`, also where psycopg is not installed."""
+    try:
+        from core.postgres_outbox import PostgresOutbox
+    except ImportError as error:
+        raise OutboxFailed(
+            "an outbox in PostgreSQL needs psycopg: pip install 'dtms-lab[postgres]'"
+        ) from error
+
+    def tell(reason: str) -> None:
+        alerts.raise_alert(Alert(Level.ERROR, "outbox_leases_not_renewed", None, reason))
+
+    return PostgresOutbox.open(
+        url, place, owner=uuid.uuid4().hex, monotonic=time.monotonic, unrenewed=tell
+    )
+
+
 class Core:
     """The reference registration core, put together. Lives in one event loop.
 
@@ -110,6 +128,9 @@ class Core:
         self._writing = threading.Lock()
         self._resuming: asyncio.Task[None] | None = None
         self._offered: set[int] = set()
+        self._given_ids: set[str] = set()
+        """The correlation ids of this core. An intent with another is somebody else's, who may have
+        offered it already."""
         spacing = RetryPolicy(0, self.policy.base_s, self.policy.factor, self.policy.cap_s)
         self._spacing = Spacing(spacing, draw)
 
@@ -175,7 +196,9 @@ class Core:
     def put(self, trade: Trade) -> Future[Stored | Contradicted]:
         """Makes the intent durable; may be called from any thread. Until `begin` follows, nobody
         else drives it, unless it fails."""
-        putting = self._outbox.put(trade, self.new_id())
+        correlation_id = self.new_id()
+        self._given_ids.add(correlation_id)
+        putting = self._outbox.put(trade, correlation_id)
         with self._writing:
             self._in_flux[putting] = trade.ticket
         return putting
@@ -196,6 +219,7 @@ class Core:
                 Alert(Level.ERROR, "registration_conflict", intent.ticket, reason)
             )
             return Conflict(intent.ticket, reason)
+        self._note_origin(intent)
         end = self._awaited.get(intent.ticket)
         if end is None:
             end = self._awaited[intent.ticket] = asyncio.get_running_loop().create_future()
@@ -286,14 +310,19 @@ class Core:
 
     def _due(self) -> tuple[Intent, ...]:
         """What nobody drives or is about to, and what no outcome on its way to the disk ends."""
-        pending = self.pending()
-        if not pending:
+        due = self._outbox.due()
+        if not due:
             return ()
         with self._writing:
             busy = {*self._in_flux.values(), *self._driving}
-        return tuple(intent for intent in pending if intent.ticket not in busy)
+        return tuple(intent for intent in due if intent.ticket not in busy)
+
+    def _note_origin(self, intent: Intent) -> None:
+        if intent.correlation_id not in self._given_ids:
+            self._offered.add(intent.ticket)
 
     def _resume(self, intent: Intent) -> asyncio.Task[Outcome]:
+        self._note_origin(intent)
         return self._drive(intent, ONE_ATTEMPT)
 
     def _drive(self, intent: Intent, limits: Limits | None) -> asyncio.Task[Outcome]:

@@ -63,7 +63,8 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the API is and how it is used. `api_key` never shows in a representation."""
+    """Where the API is and how it is used. `outbox_url` is the database of the outbox, None for a
+    file. Neither it nor `api_key` shows in a representation: they are secrets."""
 
     host: str = "127.0.0.1"
     port: int = 8001
@@ -73,6 +74,7 @@ class Settings:
     rate_limit_enabled: bool = True
     use_api_fallback: bool = True
     disable_local_init: bool = True
+    outbox_url: str | None = field(default=None, repr=False)
     policy: Policy = Policy()
 
     @property
@@ -179,6 +181,15 @@ def _key(name: str, value: object) -> str | None:
     raise SettingsError(f"{name} must be at most 512 printable ASCII characters")
 
 
+def _database(name: str, value: object) -> str | None:
+    if value is None or value == "":
+        return None
+    if isinstance(value, str) and value.startswith(("postgresql://", "postgres://")):
+        return value
+    # The value is not shown: it may hold a password.
+    raise SettingsError(f"{name} must begin with postgresql://")
+
+
 _READERS: dict[str, Callable[[str, object], object]] = {
     "DTMS_API_HOST": _host,
     "DTMS_API_PORT": _whole(1, 65535),
@@ -190,6 +201,8 @@ _READERS: dict[str, Callable[[str, object], object]] = {
     "DTMS_RATE_LIMIT_ENABLED": _switch,
     "DTMS_USE_API_FALLBACK": _switch,
     "DTMS_DISABLE_LOCAL_INIT": _switch,
+    "DTMS_OUTBOX_URL": _database,
+    "DTMS_DATABASE_URL": _database,
 }
 
 _POLICY_FIELDS = {"DTMS_RETRY_COUNT": "retries", "DTMS_TIMEOUT": "timeout_s"}
@@ -203,6 +216,7 @@ _FIELDS = {
     "DTMS_RATE_LIMIT_ENABLED": "rate_limit_enabled",
     "DTMS_USE_API_FALLBACK": "use_api_fallback",
     "DTMS_DISABLE_LOCAL_INIT": "disable_local_init",
+    "DTMS_OUTBOX_URL": "outbox_url",
 }
 
 _POLICY_BOUNDS: dict[str, tuple[float, float]] = {

@@ -1,25 +1,20 @@
 """The outbox in SQLite: write-ahead log, synchronous=FULL, one writer thread, group commit.
 
-FULL, not NORMAL: with NORMAL a power cut loses acknowledged rows. Whatever waits in the queue is
-committed at once, so that a hundred intents cost one sync.
+FULL, not NORMAL: with NORMAL a power cut loses acknowledged rows.
 """
 
 from __future__ import annotations
 
-import json
-import queue
 import re
 import sqlite3
-import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
 
 from core.errors import OutboxFailed
+from core.group_commit import GroupCommit, Work
 from core.outbox import (
     Change,
     Contradicted,
@@ -32,20 +27,14 @@ from core.outbox import (
     put_into,
 )
 from core.outcome import Outcome
-from core.trade import Direction, Trade
+from core.trade import Trade
+from core.written_intent import read, written
 
 SCHEMA_VERSION = 1
-QUEUE_MAX = 10_000
-BATCH_MAX = 512
 CONCLUDED_KEPT_MAX = 100_000
 """How many concluded intents are remembered; older ones are forgotten at the next start."""
-LINGER_S = 0.05
-"""How long outcomes wait for company before they are written: nobody waits for them, and an
-intent that comes along pays for the sync."""
 BUSY_MS = 200
 """How long opening waits for another process to let the file go."""
-
-T = TypeVar("T")
 
 Connect = Callable[..., sqlite3.Connection]
 """Called as `sqlite3.connect` is."""
@@ -89,90 +78,39 @@ class SqliteOutbox:
         self._database = database
         self._intents = intents
         self.report = OpenReport(len(self.pending()), set_aside)
-        self._lock = threading.Lock()
-        self._closed = False
-        self._queue: queue.Queue[_Work | None] = queue.Queue(QUEUE_MAX)
-        self._writer = threading.Thread(target=self._write, name="dtms-outbox", daemon=True)
-        self._writer.start()
+        self._writer = GroupCommit(self._commit, self._intents.get)
 
     def put(self, trade: Trade, correlation_id: str) -> Future[Stored | Contradicted]:
         def change(known: Intent | None) -> Change[Stored | Contradicted]:
             return put_into(known, trade, correlation_id)
 
-        return self._submit(trade.ticket, change)
+        return self._writer.submit(trade.ticket, change)
 
     def conclude(self, outcome: Outcome) -> Future[None]:
         def change(known: Intent | None) -> Change[None]:
             return concluded(known, outcome)
 
-        return self._submit(outcome.ticket, change, patient=True)
+        return self._writer.submit(outcome.ticket, change, patient=True)
 
     def fall_back(self, ticket: int) -> Future[Intent | None]:
-        return self._submit(ticket, fallen_back)
+        return self._writer.submit(ticket, fallen_back)
 
     def pending(self) -> tuple[Intent, ...]:
         return tuple(i for i in list(self._intents.values()) if i.state == "PENDING")
+
+    def due(self) -> tuple[Intent, ...]:
+        return self.pending()
 
     def outcomes(self) -> dict[int, IntentState]:
         return {ticket: intent.state for ticket, intent in list(self._intents.items())}
 
     def close(self) -> None:
-        with self._lock:
-            if self._closed:
-                return
-            self._closed = True
-        self._queue.put(None)
-        self._writer.join()
-        self._database.close()
+        if self._writer.close():
+            self._database.close()
 
-    def _submit(
-        self,
-        ticket: int,
-        change: Callable[[Intent | None], Change[T]],
-        *,
-        patient: bool = False,
-    ) -> Future[T]:
-        future: Future[T] = Future()
-        with self._lock:
-            if self._closed:
-                future.set_exception(OutboxFailed("the outbox is closed"))
-                return future
-            try:
-                self._queue.put_nowait(_Work(ticket, change, future, patient))
-            except queue.Full:
-                failure = OutboxFailed(f"the outbox is full: {QUEUE_MAX} intents wait for the disk")
-                answer_unwritten(change(self._intents.get(ticket)), future, failure)
-        return future
-
-    def _write(self) -> None:
-        while (first := self._queue.get()) is not None:
-            batch, ended = self._gather(first)
-            self._commit(batch)
-            if ended:
-                return
-
-    def _gather(self, first: _Work) -> tuple[list[_Work], bool]:
-        """What waits already, and where all of it is patient, what comes within LINGER_S; and
-        whether the end came."""
-        batch, patient = [first], first.patient
-        linger_until = time.monotonic() + LINGER_S  # noqa: TID251 - how long this thread waits
-        while len(batch) < BATCH_MAX:
-            left_s = linger_until - time.monotonic() if patient else 0.0  # noqa: TID251
-            try:
-                item = self._queue.get(timeout=max(0.0, left_s))
-            except queue.Empty:
-                break
-            if item is None:
-                return batch, True
-            batch.append(item)
-            patient = patient and item.patient
-        return batch, False
-
-    def _commit(self, batch: list[_Work]) -> None:
+    def _commit(self, batch: list[Work]) -> None:
         """One transaction for the batch. Memory follows the disk: what is not durable is not
         shown to anybody."""
-        # From here on no caller can cancel what is being written.
-        batch = [item for item in batch if item.future.set_running_or_notify_cancel()]
         staged: dict[int, Intent] = {}
         results: list[object] = []
         try:
@@ -183,7 +121,7 @@ class SqliteOutbox:
                 results.append(result)
                 if intent is not None:
                     staged[item.ticket] = intent
-                    self._database.execute(_UPSERT, _row(intent))
+                    self._database.execute(_UPSERT, written(intent))
             self._database.execute("COMMIT")
         except sqlite3.Error as error:
             if self._database.in_transaction:
@@ -197,17 +135,6 @@ class SqliteOutbox:
             item.future.set_result(result)
 
 
-@dataclass(slots=True)
-class _Work:
-    """`change` is told what is known of the ticket; it says what to write, and what to answer."""
-
-    ticket: int
-    change: Callable[[Intent | None], Change[Any]]
-    future: Future[Any]
-    patient: bool
-
-
-_TRADE_FIELDS = tuple(f.name for f in fields(Trade))
 _UPSERT = """
 INSERT INTO intents (ticket, trade, correlation_id, state, reason) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (ticket) DO UPDATE SET trade = excluded.trade,
@@ -271,19 +198,7 @@ def _load(database: sqlite3.Connection) -> dict[int, Intent]:
     rows = database.execute(
         "SELECT ticket, trade, correlation_id, state, reason FROM intents ORDER BY position"
     )
-    return {
-        ticket: Intent(_trade(json.loads(trade)), correlation_id, state, reason)
-        for ticket, trade, correlation_id, state, reason in rows
-    }
-
-
-def _trade(stored: dict[str, Any]) -> Trade:
-    return Trade(**{**stored, "direction": Direction(stored["direction"])})
-
-
-def _row(intent: Intent) -> tuple[object, ...]:
-    trade = json.dumps({name: getattr(intent.trade, name) for name in _TRADE_FIELDS})
-    return (intent.ticket, trade, intent.correlation_id, intent.state, intent.reason)
+    return {row[0]: read(row) for row in rows}
 
 
 def _set_aside(path: Path, now: datetime) -> Path:

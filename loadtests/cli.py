@@ -24,7 +24,8 @@ def run_benchmarks(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[PART]...", help="core, server, sim, checker, proxy; nothing means all."
+            metavar="[PART]...",
+            help="core, server, sim, checker, proxy, postgres; nothing means all.",
         ),
     ] = None,
     as_json: Annotated[

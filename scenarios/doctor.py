@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from chaos.docker.engine import version as version_of_engine
+from chaos.postgres.programs import REMEDY, find_programs
 from chaos.toxiproxy import binary
 from scenarios.worlds.docker.session import HOW_TO_GET_ONE
 
@@ -34,6 +35,8 @@ def examine() -> tuple[Part, ...]:
         _loopback(),
         _signals(),
         _toxiproxy(),
+        _postgres(),
+        _psycopg(),
         Part("Docker engine", version_of_engine(), False, "world docker", HOW_TO_GET_ONE),
     )
 
@@ -68,11 +71,25 @@ def _python() -> Part:
 
 
 def _library(name: str) -> Part:
+    return Part(name, _version(name), True, "core, simulator or worlds", "make setup")
+
+
+def _version(name: str) -> str:
     try:
-        found = version(name)
+        return version(name)
     except PackageNotFoundError:
-        found = ""
-    return Part(name, found, True, "core, simulator or worlds", "make setup")
+        return ""
+
+
+def _postgres() -> Part:
+    programs = find_programs()
+    found = "" if programs is None else str(programs)
+    return Part("PostgreSQL", found, False, "a database server to break", REMEDY)
+
+
+def _psycopg() -> Part:
+    used_for = "store and outbox in PostgreSQL"
+    return Part("psycopg", _version("psycopg"), False, used_for, "pip install 'dtms-lab[postgres]'")
 
 
 def _loopback() -> Part:

@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 from simulator.api import Api
 from simulator.broker_client import HttpBroker, HttpRegistry
@@ -16,6 +17,7 @@ from simulator.engine import Engine
 from simulator.lab import FaultRefused, Lab
 from simulator.log import Log
 from simulator.messages import Options
+from simulator.persistence import Store
 from simulator.serving import PortBusy, Server, bind
 from simulator.settings import Settings, SettingsError, read
 from simulator.store import SqliteStore
@@ -42,7 +44,7 @@ def main() -> int:
 def serve(settings: Settings, listener: socket.socket, log: Log) -> int:
     """Puts engine, control plane and API together, and serves."""
     engine = Engine(
-        SqliteStore(settings.data_dir, now),
+        store_of(settings),
         broker=HttpBroker(settings.broker_url) if settings.broker_url else None,
         registry=HttpRegistry(settings.registry_url) if settings.registry_url else None,
         now=now,
@@ -66,6 +68,15 @@ def serve(settings: Settings, listener: socket.socket, log: Log) -> int:
     failed = engine.failed
     log.info("stopped", failed=failed)
     return FAILED if failed else 0
+
+
+def store_of(settings: Settings) -> Store:
+    """PostgreSQL where the settings name a database, else a file of this process's own."""
+    if settings.database_url is None:
+        return SqliteStore(settings.data_dir, now)
+    from simulator.postgres_store import PostgresStore  # only where psycopg is there
+
+    return PostgresStore(settings.database_url, uuid4().hex)
 
 
 def now() -> datetime:

@@ -16,10 +16,20 @@ import msgspec
 
 from simulator.broker_client import Broker, NoData, Registry
 from simulator.death import Die, kill_this_process
-from simulator.ledger import Already, Conflict, Ledger, New, Registration, Reserved, moved
+from simulator.ledger import (
+    Already,
+    Conflict,
+    Ledger,
+    New,
+    Registration,
+    Reserved,
+    compared,
+    moved,
+    registration_of,
+)
 from simulator.log import Log
 from simulator.monitor import REGISTRY_AT_ONCE_MAX, Monitor
-from simulator.persistence import Store, StoreFailed
+from simulator.persistence import Store, StoreDoubtful, StoreFailed
 from simulator.recovery import recover
 from simulator.request import EnableRequest, Problem
 from simulator.states import State
@@ -30,7 +40,10 @@ BROKER_WAIT_S_MAX = 10.0
 BACKOFF_BASE_S, BACKOFF_CAP_S = 0.05, 1.0
 RETRY_AFTER_S = 1
 PROBE_EVERY_S = 0.1
-"""How often health may try the store while it fails."""
+"""How often health may try the store."""
+SWAPS_AT_ONCE_MAX = 2_000
+MOVES_MAX = 10
+"""How often a change is tried anew because another process changed the registration meanwhile."""
 
 
 class Status(StrEnum):
@@ -66,6 +79,10 @@ class Outcomes:
 
     def add(self, name: str) -> None:
         self.counts[name] = self.counts.get(name, 0) + 1
+
+
+Saved = asyncio.Future[None] | asyncio.Future[Registration | None]
+"""Done when the row is durable, with what was there instead, if anything was."""
 
 
 class Engine:
@@ -104,7 +121,7 @@ class Engine:
         self._on_failed = on_failed
         self._started_at = monotonic()
         self._initialising: asyncio.Task[None] | None = None
-        self._reserved: dict[int, asyncio.Future[None]] = {}
+        self._reserved: dict[int, Saved] = {}
         self._broker_well = broker is None
         self._recovered = broker is None
         self._unowned: tuple[int, ...] = ()
@@ -139,36 +156,53 @@ class Engine:
             if self.status is not Status.READY:
                 return self.not_ready()
             match self.ledger.decide(request, self.now()):
-                case Already(known):
-                    return Enabled(known, already=True)
-                case Conflict(known):
-                    return self._conflict(known)
                 case Reserved():
                     # Whatever becomes of the other registration, look again then.
                     await asyncio.wait([self._reserved[request.ticket]])
                 case New(fresh):
-                    return await self._make_durable(fresh)
+                    return await self._make_durable(fresh, request)
+                case Already() | Conflict() if self.store.shared is not None:
+                    # What memory knows another process may have changed: the store says what is.
+                    fresh = registration_of(request, self.now())
+                    return await self._make_durable(fresh, request)
+                case Already() | Conflict() as known:
+                    return self._told(known)
+
+    async def find(self, ticket: int) -> Registration | Problem:
+        """What is registered under the ticket; a store that others write to is asked."""
+        if self.status is not Status.READY:
+            return self.not_ready()
+        shared = self.store.shared
+        if shared is None:
+            return self.ledger.get(ticket) or unknown_ticket(ticket)
+        try:
+            return await shared.find(ticket) or unknown_ticket(ticket)
+        except StoreFailed as error:
+            message = f"The store cannot be read: {error}"
+            return Problem(503, "not_readable", message, {"reason": str(error)}, RETRY_AFTER_S)
 
     async def close_trade(self, ticket: int) -> Registration | Problem:
         """Closes a registration; closing it again changes nothing."""
-        if self.status is not Status.READY:
-            return self.not_ready()
-        known = self.ledger.get(ticket)
-        if known is None:
-            return unknown_ticket(ticket)
-        if not known.active:
+        known = await self.find(ticket)
+        if isinstance(known, Problem) or not known.active:
             return known
         return await self.move(known, State.CLOSED, "closed by request")
 
     async def move(self, known: Registration, state: State, why: str) -> Registration | Problem:
         """Brings a registration into another state, durably. Raises `TransitionRefused`."""
-        after = moved(known, state, self.now())
-        try:
-            await self.keep(after)
-        except StoreFailed as error:
-            return _not_persisted(error)
-        self.ledger.note(after.last_updated, known.ticket, state.lower(), why)
-        return after
+        for _attempt in range(MOVES_MAX):
+            after = moved(known, state, self.now())
+            try:
+                held = await self._exchange(known, after)
+            except StoreFailed as error:
+                return _not_persisted(error)
+            if held is None:
+                self.ledger.note(after.last_updated, known.ticket, state.lower(), why)
+                return after
+            if held.state is state:
+                return held
+            known = held
+        return _not_persisted(StoreFailed(f"it was changed {MOVES_MAX} times meanwhile"))
 
     async def keep(self, *registrations: Registration, gone: tuple[int, ...] = ()) -> None:
         """Makes the rows durable, then lets them count. Raises `StoreFailed`."""
@@ -176,6 +210,11 @@ class Engine:
         for registration in registrations:
             self.ledger.put(registration)
         self.ledger.forget(gone)
+
+    async def refresh(self) -> None:
+        """What other processes stored counts here too. Raises `StoreFailed`."""
+        if self.store.shared is not None:
+            self.ledger.replace(await self.store.shared.rows())
 
     def note_broker(self, well: bool) -> None:
         """Whether the broker answered when it was asked last."""
@@ -316,13 +355,20 @@ class Engine:
         return troubles
 
     async def _probe_store(self) -> None:
-        """While commits fail, tries one, so that health is true again as soon as the store is."""
+        """While commits fail, tries one, so that health is true again as soon as the store is; one
+        behind a network always, since it may go while nobody commits."""
         now = self._monotonic()
-        if self.status is not Status.READY or self.store.writable:
+        is_sure = self.store.writable and self.store.shared is None
+        if self.status is not Status.READY or is_sure:
             return
         if now - self._probed_at >= PROBE_EVERY_S:
             self._probed_at = now
             await self.store.probe()
+
+    def _told(self, known: Already | Conflict) -> Enabled | Problem:
+        if isinstance(known, Already):
+            return Enabled(known.registration, already=True)
+        return self._conflict(known.registration)
 
     def _conflict(self, known: Registration) -> Problem:
         return Problem(
@@ -332,17 +378,23 @@ class Engine:
             trade_info(known),
         )
 
-    async def _make_durable(self, fresh: Registration) -> Enabled | Problem:
+    async def _make_durable(self, fresh: Registration, request: EnableRequest) -> Enabled | Problem:
         """The commit belongs to the engine, not to the request: a client that hangs up meanwhile
         must not leave the ticket reserved."""
         self.ledger.reserve(fresh.ticket)
-        saved = self.store.save((fresh,))
+        shared = self.store.shared
+        saved: Saved = self.store.save((fresh,)) if shared is None else shared.swap(None, fresh)
         self._reserved[fresh.ticket] = saved
         answered: asyncio.Future[BaseException | None] = saved.get_loop().create_future()
         saved.add_done_callback(partial(self._settle, fresh, answered))
         error = await answered
         if error is None:
-            return Enabled(fresh, already=False)
+            held = saved.result()
+            return (
+                Enabled(fresh, already=False)
+                if held is None
+                else self._told(compared(held, request))
+            )
         if isinstance(error, StoreFailed):
             return _not_persisted(error)
         raise error
@@ -351,11 +403,13 @@ class Engine:
         self,
         fresh: Registration,
         answered: asyncio.Future[BaseException | None],
-        saved: asyncio.Future[None],
+        saved: Saved,
     ) -> None:
         del self._reserved[fresh.ticket]
         error = saved.exception()
-        if error is None:
+        if error is None and (held := saved.result()) is not None:
+            self.ledger.put(held)
+        elif error is None:
             self.ledger.put(fresh)
             # Who registered it may have found it at the broker, before its owner had spoken up.
             self.monitor.watch_ownership((fresh.ticket,))
@@ -429,10 +483,19 @@ class Engine:
         strangers = [ticket for ticket in positions or () if ticket not in known]
         owned = await self.owners(strangers)
         done = recover(stored, positions, owned, self.now())
-        if done.changed:
-            await self.store.save(done.changed)
+        for _attempt in range(MOVES_MAX):
+            there = await self._store_recovered(stored, done.changed)
+            if there is None:
+                break
+            # What others have registered since is theirs; what they changed is looked at anew.
+            stored = tuple(there[row.ticket] for row in stored if row.ticket in there)
+            mine = {t: p for t, p in (positions or {}).items() if t in known or t not in there}
+            done = recover(stored, mine, owned, self.now())
+        else:
+            raise StoreFailed(f"others changed it {MOVES_MAX} times meanwhile")
         for registration in done.registrations:
             self.ledger.put(registration)
+        await self.refresh()
         for ticket in done.adopted:
             self.ledger.note(self.now(), ticket, "adopted", "open at the broker, nobody's yet")
         # Also what was restored: it may have been adopted shortly before the restart.
@@ -447,6 +510,36 @@ class Engine:
             unowned=len(done.unowned),
             from_broker=positions is not None,
         )
+
+    async def _store_recovered(
+        self, stored: Sequence[Registration], changed: Sequence[Registration]
+    ) -> Mapping[int, Registration] | None:
+        """None where all of it is stored; else, since another process was first with some of it,
+        every row there is now. Raises `StoreFailed`."""
+        shared = self.store.shared
+        if shared is None:
+            if changed:
+                await self.store.save(changed)
+            return None
+        before = {row.ticket: row for row in stored}
+        held: list[Registration | None] = []
+        for first in range(0, len(changed), SWAPS_AT_ONCE_MAX):
+            part = changed[first : first + SWAPS_AT_ONCE_MAX]
+            swaps = (shared.swap(before.get(row.ticket), row) for row in part)
+            held += await asyncio.gather(*swaps)
+        if all(row is None for row in held):
+            return None
+        return {row.ticket: row for row in await shared.rows()}
+
+    async def _exchange(self, known: Registration, after: Registration) -> Registration | None:
+        """None where it is stored; else what another process has stored. Raises `StoreFailed`."""
+        shared = self.store.shared
+        if shared is None:
+            await self.keep(after)
+            return None
+        held = await shared.swap(known, after)
+        self.ledger.put(held or after)
+        return held
 
     def _backoff_s(self, attempt: int) -> float:
         ceiling = min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**attempt)
@@ -466,5 +559,8 @@ def unknown_ticket(ticket: int) -> Problem:
 
 
 def _not_persisted(error: StoreFailed) -> Problem:
+    if isinstance(error, StoreDoubtful):
+        message = f"Whether it is stored cannot be told, ask again: {error}"
+        return Problem(503, "not_confirmed", message, {"reason": str(error)}, RETRY_AFTER_S)
     message = f"The store cannot persist: {error}"
     return Problem(503, "not_persisted", message, {"reason": str(error)}, RETRY_AFTER_S)

@@ -14,6 +14,7 @@ import msgspec
 from simulator.engine import Engine, trade_info
 from simulator.ledger import Registration, TransitionRefused
 from simulator.messages import Reply
+from simulator.request import Problem
 from simulator.states import State
 
 FAULTS_MAX = 100
@@ -85,12 +86,12 @@ class Lab:
         return _reply(200, {"status": self._engine.status, "faults": faults})
 
     async def _move(self, ticket: int, body: Mapping[str, object]) -> Reply:
-        known = self._engine.ledger.get(ticket)
+        known = await self._engine.find(ticket)
         wanted = body.get("state")
         if not isinstance(wanted, str) or wanted not in State.__members__:
             raise FaultRefused(f"there is no state {wanted!r}")
-        if known is None:
-            return _reply(404, {"error": "unknown_ticket", "message": f"{ticket} is unknown."})
+        if isinstance(known, Problem):
+            return _reply(known.status, {"error": known.code, "message": known.message})
         after = await self._engine.move(known, State(wanted), "moved by the lab")
         if isinstance(after, Registration):
             return _reply(200, {"trade_info": trade_info(after)})

@@ -82,9 +82,7 @@ class Ledger:
         if request.ticket in self._reserved:
             return Reserved()
         known = self._trades.get(request.ticket)
-        if known is None:
-            return New(registration_of(request, now))
-        return Already(known) if is_same(known, request) else Conflict(known)
+        return New(registration_of(request, now)) if known is None else compared(known, request)
 
     def reserve(self, ticket: int) -> None:
         """Keeps the ticket for whoever is making it durable."""
@@ -111,6 +109,11 @@ class Ledger:
             known = self._trades.get(ticket)
             if known is not None and not known.active:
                 del self._trades[ticket]
+
+    def replace(self, registrations: Iterable[Registration]) -> None:
+        """These take the place of all that is remembered; what is reserved stays so."""
+        self._trades = {row.ticket: row for row in registrations}
+        self._active = sum(row.active for row in self._trades.values())
 
     def all(self) -> tuple[Registration, ...]:
         """Every registration, closed ones included."""
@@ -161,6 +164,11 @@ def registration_of(request: EnableRequest, now: str) -> Registration:
         now,
         now,
     )
+
+
+def compared(known: Registration, request: EnableRequest) -> Already | Conflict:
+    """What registering a ticket is under which `known` is registered."""
+    return Already(known) if is_same(known, request) else Conflict(known)
 
 
 def is_same(known: Registration, request: EnableRequest) -> bool:

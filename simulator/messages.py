@@ -123,7 +123,7 @@ class Messages:
         return refusal(problem, correlation_id, ENABLE)
 
     def lookup(self, ticket: int, *, client: str = "", correlation_id: str = "") -> Reply:
-        """GET /dtms/trade/{ticket}, without a loop."""
+        """GET /dtms/trade/{ticket}, without a loop: not for a store that others write to."""
         problem = self._keep_out(self._queries, client, b"", needs_key=False)
         if problem is not None:
             return refusal(problem, correlation_id, "limited")
@@ -170,16 +170,19 @@ class Messages:
     async def _trade(self, method: str, text: str) -> Reply | Problem:
         if method not in {"GET", "DELETE"}:
             return _not_allowed(method, "GET", "DELETE")
-        found = self._known(int(text) if TICKET.match(text) else 0)
+        ticket = int(text) if TICKET.match(text) else 0
+        if self._engine.store.shared is None:
+            found = self._known(ticket)
+        else:
+            found = _refused(ticket) or await self._engine.find(ticket)
         if method == "DELETE" and isinstance(found, Registration):
             found = await self._engine.close_trade(found.ticket)
         return found if isinstance(found, Problem) else _told(found)
 
     def _known(self, ticket: int) -> Registration | Problem:
-        """What is registered under the ticket, or why that is not told."""
-        if not 1 <= ticket <= TICKET_MAX:
-            reason = f"ticket: must be a whole number from 1 to {TICKET_MAX}"
-            return Problem(422, "invalid_request", reason, {"field": "ticket"})
+        """What is registered under the ticket as memory has it, or why that is not told."""
+        if (refused := _refused(ticket)) is not None:
+            return refused
         if not self._engine.initialised:
             return self._engine.not_ready()
         return self._engine.ledger.get(ticket) or unknown_ticket(ticket)
@@ -278,6 +281,14 @@ def _told(found: Registration) -> Reply:
         "trade_info": trade_info(found),
     }
     return Reply(200, body, None, TRADE_ROUTE)
+
+
+def _refused(ticket: int) -> Problem | None:
+    """Why there can be no such ticket, if so."""
+    if 1 <= ticket <= TICKET_MAX:
+        return None
+    reason = f"ticket: must be a whole number from 1 to {TICKET_MAX}"
+    return Problem(422, "invalid_request", reason, {"field": "ticket"})
 
 
 def _not_allowed(method: str, *allowed: str) -> Problem:

@@ -73,6 +73,7 @@ class Monitor:
             self.die_next = False
             raise RuntimeError("the monitor was told to die")
         try:
+            await engine.refresh()
             await self._close_what_is_gone()
             await self._release_what_is_owned()
             if self.cycles % CLEAN_UP_EVERY == CLEAN_UP_EVERY - 1:

@@ -23,6 +23,10 @@ class StoreFailed(Exception):
     failed, a crash before the next commit may still leave all of it."""
 
 
+class StoreDoubtful(StoreFailed):
+    """Whether it has been stored nobody can tell now: the connection was lost while it was."""
+
+
 @dataclass(slots=True)
 class StoreFaults:
     """What the control plane does to the store. `crash_before` and `crash_after` count down the
@@ -50,6 +54,11 @@ class Store(Protocol):
     @property
     def set_aside(self) -> PurePath | None:
         """Where the file is that was corrupt when the store was opened."""
+        ...
+
+    @property
+    def shared(self) -> SharedStore | None:
+        """The store itself where other processes may write to it as well."""
         ...
 
     async def open(self) -> tuple[Registration, ...]:
@@ -84,4 +93,27 @@ class Store(Protocol):
 
     def set_read_only(self, read_only: bool) -> None:
         """Every write is refused, as on a disk mounted read-only, or accepted again."""
+        ...
+
+
+class SharedStore(Store, Protocol):
+    """A store that other processes write to as well. It decides; what memory holds of it is only
+    what it said last. A change names what it changes, so that none is lost."""
+
+    def swap(
+        self, before: Registration | None, after: Registration
+    ) -> asyncio.Future[Registration | None]:
+        """Stores `after` where `before` is what is stored, None for nothing.
+
+        Resolved with None when that is durable, else with what is stored instead. Fails with
+        `StoreFailed`, or with `StoreDoubtful`.
+        """
+        ...
+
+    async def find(self, ticket: int) -> Registration | None:
+        """What is stored under the ticket. Raises `StoreFailed`."""
+        ...
+
+    async def rows(self) -> tuple[Registration, ...]:
+        """Every row there is, by ticket. Raises `StoreFailed`."""
         ...

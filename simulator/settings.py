@@ -27,6 +27,7 @@ class Settings:
     registry_url: str | None
     api_key: str | None = field(repr=False)
     lab_token: str | None = field(repr=False)
+    database_url: str | None = field(repr=False)
     lab_faults: tuple[Mapping[str, object], ...]
     monitoring_interval_s: float
     metrics: bool
@@ -57,6 +58,7 @@ def read(argv: Sequence[str], environ: Mapping[str, str], folder: Path) -> Setti
         registry_url=_url("--registry-url", flags.registry_url),
         api_key=_text(value(flags.api_key, "DTMS_API_KEY", None)),
         lab_token=_text(token),
+        database_url=_database_url(values.get("DTMS_DATABASE_URL")),
         lab_faults=_faults(flags.lab_faults),
         monitoring_interval_s=_seconds(
             "DTMS_MONITORING_INTERVAL",
@@ -88,6 +90,8 @@ _KNOWN = frozenset(
         "DTMS_USE_API_FALLBACK",
         "DTMS_DISABLE_LOCAL_INIT",
         "DTMS_LAB_TOKEN",
+        "DTMS_DATABASE_URL",
+        "DTMS_OUTBOX_URL",
     }
 )
 """The file is shared with clients, whose settings are allowed in it and mean nothing here."""
@@ -173,6 +177,29 @@ def _url(name: str, value: str | None) -> str | None:
     if value is None or value.startswith("http://"):
         return value.rstrip("/") if value else None
     raise SettingsError(f"{name} is {value!r}; it must begin with http://")
+
+
+def _database_url(value: object) -> str | None:
+    """The value is never shown: it may hold a password."""
+    if value is None or value == "":
+        return None
+    if not str(value).startswith(("postgresql://", "postgres://")):
+        raise SettingsError("DTMS_DATABASE_URL must begin with postgresql://")
+    try:
+        from psycopg import Error
+        from psycopg.conninfo import conninfo_to_dict
+    except ImportError as error:
+        raise SettingsError(
+            "DTMS_DATABASE_URL needs psycopg: pip install 'dtms-lab[postgres]'"
+        ) from error
+    try:
+        conninfo_to_dict(str(value))
+    except Error:
+        sentence = (
+            "DTMS_DATABASE_URL is no address of a database: postgresql://USER:PASSWORD@HOST/DB"
+        )
+        raise SettingsError(sentence) from None
+    return str(value)
 
 
 def _faults(text: str | None) -> tuple[Mapping[str, object], ...]:

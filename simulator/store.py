@@ -20,7 +20,14 @@ from typing import Any
 
 from simulator.death import Die, kill_this_process
 from simulator.ledger import Registration
-from simulator.persistence import BATCH_MAX, BUSY_MS, QUEUE_MAX, StoreFailed, StoreFaults
+from simulator.persistence import (
+    BATCH_MAX,
+    BUSY_MS,
+    QUEUE_MAX,
+    SharedStore,
+    StoreFailed,
+    StoreFaults,
+)
 from simulator.states import State
 
 SCHEMA_VERSION = 1
@@ -52,6 +59,7 @@ class SqliteStore:
         self.faults = StoreFaults()
         self.writable = False
         self.set_aside: Path | None = None
+        self.shared: SharedStore | None = None
         self._now = now
         self._die = die
         self._connect = connect

@@ -6,6 +6,7 @@ from chaos.faults.broker_fault import BrokerFault
 from chaos.faults.corrupt_store import CorruptStore
 from chaos.faults.cpu_limit import CpuLimit
 from chaos.faults.crash_at import CrashAt
+from chaos.faults.database_trouble import DatabaseTrouble
 from chaos.faults.delay_attempt import DelayAttempt
 from chaos.faults.disconnect import Disconnect
 from chaos.faults.disk_trouble import DiskTrouble
@@ -42,6 +43,7 @@ __all__ = [
     "CorruptStore",
     "CpuLimit",
     "CrashAt",
+    "DatabaseTrouble",
     "DelayAttempt",
     "Disconnect",
     "DiskTrouble",

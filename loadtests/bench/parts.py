@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from loadtests.bench import checker, core, proxy, server, sim
+from loadtests.bench import checker, core, postgres, proxy, server, sim
 from loadtests.bench.figure import Figure
 from scenarios.output import ExitStatus
 
@@ -18,6 +18,7 @@ PARTS: Mapping[str, Callable[[], tuple[Figure, ...]]] = MappingProxyType(
         "sim": sim.measure,
         "checker": checker.measure,
         "proxy": proxy.measure,
+        "postgres": postgres.measure,
     }
 )
 

@@ -6,9 +6,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
@@ -17,7 +18,11 @@ START_S_MAX = 20.0
 
 @contextmanager
 def started(
-    module: str, arguments: Sequence[str], *, cpu: int | None = None
+    module: str,
+    arguments: Sequence[str],
+    *,
+    cpu: int | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`python -m module`, on one processor where `cpu` is given; killed on leaving."""
 
@@ -28,7 +33,7 @@ def started(
     process = subprocess.Popen(
         [sys.executable, "-m", module, *arguments],
         stderr=subprocess.PIPE,
-        env={**os.environ, "DTMS_LAB_TOKEN": "bench"},
+        env={**os.environ, "DTMS_LAB_TOKEN": "bench", **environ},
         preexec_fn=pin,
     )
     try:

@@ -41,13 +41,13 @@ def _registrations() -> tuple[Figure, ...]:
         if serving is not None:
             os.sched_setaffinity(0, {serving})
         try:
-            load = asyncio.run(_load(port))
+            loaded = asyncio.run(load(port))
         finally:
             if before is not None:
                 os.sched_setaffinity(0, before)
         stored = _stored(Path(folder))
-    assert stored >= load.answered, f"{load.answered} were acknowledged, {stored} are stored"
-    measured = load.latencies_ms
+    assert stored >= loaded.answered, f"{loaded.answered} were acknowledged, {stored} are stored"
+    measured = loaded.latencies_ms
     return (
         Figure(
             "durable_registrations_one_core_32_connections",
@@ -125,17 +125,18 @@ class Connection(asyncio.Protocol):
         )
 
 
-async def _load(port: int) -> Load:
-    load = Load()
+async def load(port: int) -> Load:
+    """What got done at a server in MEASURED_S, after WARM_UP_S."""
+    got = Load()
     loop = asyncio.get_running_loop()
     now = time.perf_counter()
-    load.measure_from, load.until = now + WARM_UP_S, now + WARM_UP_S + MEASURED_S
+    got.measure_from, got.until = now + WARM_UP_S, now + WARM_UP_S + MEASURED_S
     made = [
-        await loop.create_connection(lambda: Connection(load), "127.0.0.1", port)
+        await loop.create_connection(lambda: Connection(got), "127.0.0.1", port)
         for _ in range(CONNECTIONS)
     ]
     await asyncio.gather(*(connection.done for _transport, connection in made))
-    return load
+    return got
 
 
 def _length(head: bytes) -> int:

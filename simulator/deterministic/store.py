@@ -18,7 +18,14 @@ import msgspec
 from simulator.death import Die
 from simulator.deterministic.disk import Corrupt, Disk, File
 from simulator.ledger import Registration
-from simulator.persistence import BATCH_MAX, BUSY_MS, QUEUE_MAX, StoreFailed, StoreFaults
+from simulator.persistence import (
+    BATCH_MAX,
+    BUSY_MS,
+    QUEUE_MAX,
+    SharedStore,
+    StoreFailed,
+    StoreFaults,
+)
 
 FILE_NAME = "dtms.db"
 
@@ -42,6 +49,7 @@ class DiskStore:
         self.faults = StoreFaults()
         self.writable = False
         self.set_aside: PurePath | None = None
+        self.shared: SharedStore | None = None
         self._disk = disk
         self._now = now
         self._die = die

@@ -17,6 +17,7 @@ from chaos.faults import (
     CorruptStore,
     CpuLimit,
     CrashAt,
+    DatabaseTrouble,
     DelayAttempt,
     Disconnect,
     DiskTrouble,
@@ -62,6 +63,7 @@ CAPABILITIES = {
     capabilities.Power,
     capabilities.Storage,
     capabilities.Points,
+    capabilities.Database,
 }
 
 
@@ -128,6 +130,10 @@ def test_every_fault_names_the_capability_that_it_needs(name: str) -> None:
         (lambda: DiskTrouble("", "full"), "DiskTrouble needs the name of an actor"),
         (lambda: DiskTrouble("dtms", "wet"), "A disk is not 'wet'; it is one of full, io-error"),
         (lambda: DiskTrouble("dtms", "slow", delay_s=-1), "A disk is not 1 s faster"),
+        (
+            lambda: DatabaseTrouble("tired"),
+            "A database is not 'tired'; it is one of killed, frozen",
+        ),
         (lambda: CrashAt("", "sync"), "CrashAt needs the name of an actor"),
         (lambda: CrashAt("dtms", "lunch"), "no point 'lunch'; there are write, written, sync"),
         (lambda: CrashAt("dtms", "sync", nth=-1), "count from 0; there is no time -1"),

@@ -241,3 +241,37 @@ def test_what_a_policy_has_not_is_refused_with_what_it_has() -> None:
 def test_no_bound_lets_through_what_is_no_number() -> None:
     with pytest.raises(SettingsError, match="base_s is nan"):
         Policy.from_mapping({"base_s": float("nan")})
+
+
+@pytest.mark.parametrize("url", ["postgresql://u:p@h/db", "postgres://h/db"])
+def test_an_outbox_may_be_in_a_database(url: str, tmp_path) -> None:
+    assert load({"DTMS_OUTBOX_URL": url}).outbox_url == url
+    file = tmp_path / "dtms_config.json"
+    file.write_text(json.dumps({"DTMS_OUTBOX_URL": url, "DTMS_DATABASE_URL": url}))
+    assert load({}, file).outbox_url == url
+    assert load({"DTMS_OUTBOX_URL": ""}, file).outbox_url is None
+
+
+def test_the_apis_database_is_none_of_the_clients_business() -> None:
+    assert load({"DTMS_DATABASE_URL": "postgresql://h/db"}) == Settings()
+
+
+@pytest.mark.parametrize("name", ["DTMS_OUTBOX_URL", "DTMS_DATABASE_URL"])
+@pytest.mark.parametrize("value", ["mysql://u:geheim@h/db", "geheim", 7])
+def test_a_bad_database_is_refused_without_showing_it(name: str, value: object, tmp_path) -> None:
+    file = tmp_path / "dtms_config.json"
+    file.write_text(json.dumps({name: value}))
+    with pytest.raises(SettingsError) as refusal:
+        load({}, file)
+    assert str(refusal.value) == f"{name} must begin with postgresql://"
+
+
+def test_no_database_is_no_database(tmp_path) -> None:
+    file = tmp_path / "dtms_config.json"
+    file.write_text('{"DTMS_OUTBOX_URL": null}')
+    assert load({}, file).outbox_url is None
+
+
+def test_a_database_never_shows_in_a_representation() -> None:
+    settings = load({"DTMS_OUTBOX_URL": "postgresql://u:sesame@h/db"})
+    assert "sesame" not in repr(settings)

@@ -27,7 +27,7 @@ def measured(monkeypatch):
 def test_a_part_that_does_not_exist_is_a_usage_error() -> None:
     told = bench("speed")
     assert told.exit_code == 2
-    assert "core, server, sim, checker, proxy" in told.output
+    assert "core, server, sim, checker, proxy, postgres" in told.output
 
 
 def test_figures_are_one_json_object(measured) -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from core import sqlite_outbox
+from core import group_commit
 from simulator.store import FILE_NAME
 
 
 @pytest.fixture(autouse=True)
 def outcomes_wait_for_a_put(monkeypatch) -> None:
     """Then it is no matter of time which of them share a transaction."""
-    monkeypatch.setattr(sqlite_outbox, "LINGER_S", 60.0)
+    monkeypatch.setattr(group_commit, "LINGER_S", 60.0)
 
 
 @pytest.fixture

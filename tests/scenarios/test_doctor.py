@@ -29,6 +29,8 @@ def test_it_finds_what_the_lab_needs() -> None:
     assert status == 0
     assert "SQLite" in told
     assert "Toxiproxy" in told
+    assert "PostgreSQL" in told
+    assert "Docker engine" in told
 
 
 def test_a_toxiproxy_that_was_built_is_found(kept: Path) -> None:

@@ -16,6 +16,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -26,10 +27,14 @@ from simulator.engine import Engine, Status
 from simulator.lab import Lab
 from simulator.log import Log
 from simulator.messages import Options
+from simulator.persistence import Store
+from simulator.postgres_store import PostgresLimits, PostgresStore
 from simulator.request import EnableRequest
 from simulator.store import SqliteStore
 
 TOKEN = "sesame"
+LIMITS = PostgresLimits(connections=2, connect_s=1.0, lock_s=0.3, statement_s=1.0, answer_s=1.5)
+"""Short, so that a test that waits for one need not wait long."""
 GOOD: dict[str, object] = {
     "ticket": 1001,
     "symbol": "XAUUSD",
@@ -94,7 +99,7 @@ class Running:
 
 @asynccontextmanager
 async def open_engine(
-    folder: Path,
+    store: Store,
     *,
     broker: TableBroker | None = None,
     registry: TableRegistry | None = None,
@@ -107,7 +112,7 @@ async def open_engine(
 ) -> AsyncIterator[Running]:
     stream = io.StringIO()
     engine = Engine(
-        SqliteStore(folder, now),
+        store,
         broker=broker,
         registry=registry,
         now=now,
@@ -131,13 +136,47 @@ async def open_engine(
 
 
 @pytest.fixture
-def engine_at(tmp_path: Path):
-    """`open_engine` in a folder of the test's own."""
+def make_store(tmp_path: Path) -> Callable[[], Store]:
+    """Makes stores on the test's own data."""
+    return lambda: SqliteStore(tmp_path / "data", now)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def every_store(request, tmp_path: Path) -> Callable[[], Store]:
+    """Makes stores of one kind, on the test's own data. A module that means all kinds has
+    `make_store` return it."""
+    if request.param == "sqlite":
+        return lambda: SqliteStore(tmp_path / "data", now)
+    url = request.getfixturevalue("make_database")()
+    return lambda: PostgresStore(url, uuid4().hex, limits=LIMITS)
+
+
+@pytest.fixture
+def engine_at(make_store: Callable[[], Store]):
+    """`open_engine` on the test's own data."""
 
     def open_here(**given: object):
-        return open_engine(tmp_path / "data", **given)  # type: ignore[arg-type]
+        return open_engine(make_store(), **given)  # type: ignore[arg-type]
 
     return open_here
+
+
+@pytest.fixture
+def engine_of():
+    """`open_engine` on a store, ready."""
+
+    @asynccontextmanager
+    async def open_ready(store: Store, **given: object):
+        async with open_engine(store, **given) as running:  # type: ignore[arg-type]
+            yield await running.ready()
+
+    return open_ready
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(timeout=10.0) as client:
+        yield client
 
 
 @pytest.fixture

@@ -3,6 +3,11 @@
 import pytest
 
 
+@pytest.fixture
+def make_store(every_store):
+    return every_store
+
+
 async def test_every_error_body_has_its_four_parts_and_the_correlation_id(dtms) -> None:
     response = await dtms.client.get("/nowhere", headers={"X-Correlation-ID": "abc-1"})
     assert response.status_code == 404
@@ -53,6 +58,7 @@ async def test_health_is_503_until_initialised(engine_at) -> None:
         assert "not initialised" in response.json()["error"]
 
 
+@pytest.mark.parametrize("every_store", ["sqlite"], indirect=True)
 async def test_health_is_500_when_initialisation_failed_for_good(engine_at, tmp_path) -> None:
     (tmp_path / "data").write_text("a file where the folder should be")
     failed = []

@@ -10,6 +10,11 @@ from simulator.states import TRANSITIONS, State, allowed
 LAB = {"X-Lab-Token": "sesame"}
 
 
+@pytest.fixture
+def make_store(every_store):
+    return every_store
+
+
 def test_every_state_is_listed_and_reachable_from_healthy() -> None:
     assert set(TRANSITIONS) == set(State)
     reached = {State.HEALTHY}

@@ -1,6 +1,7 @@
 """What a restarted DTMS does with each ticket: pure, and through the engine."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,11 @@ from simulator.states import State
 
 NOW = "2026-01-01T00:00:00+00:00"
 LATER = "2026-01-02T00:00:00+00:00"
+
+
+@pytest.fixture
+def make_store(every_store):
+    return every_store
 
 
 def asked(ticket: int, volume: float = 1.0) -> EnableRequest:
@@ -135,6 +141,7 @@ async def test_what_nobody_could_tell_of_is_asked_again(
         assert running.engine.ledger.get(7).active
 
 
+@pytest.mark.parametrize("every_store", ["sqlite"], indirect=True)
 async def test_a_corrupt_store_is_set_aside_and_rebuilt_from_the_broker(
     engine_at, table_broker, position, tmp_path
 ) -> None:

@@ -9,6 +9,11 @@ from simulator.api import BODY_BYTES_MAX
 from simulator.messages import Options
 
 
+@pytest.fixture
+def make_store(every_store):
+    return every_store
+
+
 async def test_a_new_ticket_is_registered(dtms, good) -> None:
     response = await dtms.enable()
     body = response.json()

@@ -135,6 +135,9 @@ class DiskOutbox:
     def pending(self) -> tuple[Intent, ...]:
         return tuple(i for i in self._intents.values() if i.state == "PENDING")
 
+    def due(self) -> tuple[Intent, ...]:
+        return self.pending()
+
     def outcomes(self) -> dict[int, IntentState]:
         return {ticket: intent.state for ticket, intent in self._intents.items()}
 

@@ -1,4 +1,5 @@
-"""The store on a simulated disk keeps the promises of the one on SQLite, and fails as it does."""
+"""Every store keeps the same promises: the one on a simulated disk also fails as SQLite's does, and
+the one on PostgreSQL says in its own words why."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ import pytest
 from simulator.deterministic.store import DiskStore
 from simulator.ledger import registration_of
 from simulator.persistence import Store, StoreFailed
+from simulator.postgres_store import PostgresLimits, PostgresStore
 from simulator.request import EnableRequest
 from simulator.states import State
 from simulator.store import SqliteStore
@@ -26,16 +28,31 @@ def row(ticket: int):
     return registration_of(EnableRequest(ticket, "X", "BUY", 2.0, 1.0), "2026-01-01T00:00:00")
 
 
+SQLITE_SAYS = {
+    "fails": "disk I/O error",
+    "locked": "database is locked",
+    "read_only": "attempt to write a readonly database",
+    "full": "database or disk is full",
+}
+POSTGRES_SAYS = {
+    "fails": "disk I/O error",
+    "locked": "canceling statement due to lock timeout",
+    "read_only": "cannot execute INSERT in a read-only transaction",
+    "full": "could not extend file: No space left on device",
+}
+
+
 @dataclass
 class Kind:
-    """One of the two stores, always on the same file."""
+    """One of the stores, always on the same file or database."""
 
     make: Callable[[], Store]
     corrupt: Callable[[], object]
     deaths: list[bool] = field(default_factory=list)
+    says: dict[str, str] = field(default_factory=lambda: SQLITE_SAYS)
 
 
-@pytest.fixture(params=["sqlite", "disk"])
+@pytest.fixture(params=["sqlite", "disk", "postgres"])
 def kind(request, tmp_path, fate) -> Kind:
     deaths: list[bool] = []
 
@@ -49,6 +66,15 @@ def kind(request, tmp_path, fate) -> Kind:
             lambda: path.write_bytes(b"\xde\xad" * 4096),
             deaths,
         )
+    if request.param == "postgres":
+        url = request.getfixturevalue("make_database")()
+        limits = PostgresLimits(connections=2, lock_s=0.2)
+        return Kind(
+            lambda: PostgresStore(url, "test", limits=limits, die=die),
+            lambda: pytest.fail("the files are the server's"),
+            deaths,
+            POSTGRES_SAYS,
+        )
     disk = fate.disk()
     return Kind(lambda: DiskStore(disk, now, die=die), lambda: disk.corrupt("dtms.db"), deaths)
 
@@ -58,7 +84,7 @@ async def store(kind) -> AsyncIterator[Store]:
     opened = kind.make()
     assert await opened.open() == ()
     yield opened
-    if not kind.deaths:
+    if not kind.deaths or opened.shared is not None:
         await opened.close()
 
 
@@ -111,18 +137,9 @@ def full(store: Store, on: bool) -> None:
     store.set_full(on)
 
 
-@pytest.mark.parametrize(
-    ("fault", "words"),
-    [
-        (fails, "disk I/O error"),
-        (locked, "database is locked"),
-        (read_only, "attempt to write a readonly database"),
-        (full, "database or disk is full"),
-    ],
-)
-async def test_a_commit_that_fails_says_why_stores_nothing_and_heals(
-    kind, store, fault, words
-) -> None:
+@pytest.mark.parametrize("fault", [fails, locked, read_only, full])
+async def test_a_commit_that_fails_says_why_stores_nothing_and_heals(kind, store, fault) -> None:
+    words = kind.says[fault.__name__]
     await store.save((row(1),))
     assert store.writable
     fault(store, True)
@@ -208,6 +225,7 @@ async def test_a_save_that_was_cancelled_harms_nobody(kind, store) -> None:
     assert 2 in await stored(kind)
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "disk"], indirect=True)
 async def test_a_corrupt_file_is_set_aside_and_told(kind, store) -> None:
     await store.save((row(1),))
     await store.close()
