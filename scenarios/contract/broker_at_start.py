@@ -13,6 +13,8 @@ from scenarios.contract.server import READY_S_MAX, Server
 
 SLOW_S = 1.5
 """How long a slow broker takes for an answer; less than clients commonly wait."""
+TRIES_MAX = 3
+"""Starts with a slow broker, since a busy machine may hold up a server that does not wait."""
 WORDS = {
     "down": "is down",
     "no_data": "says no data",
@@ -25,9 +27,8 @@ SILENT = tuple(mode for mode in WORDS if mode != "slow")
 
 @dataclass(frozen=True, slots=True)
 class Untold:
-    """`first` is the first answer of /dtms/health after the start, `slow` one that was asked for
-    while the broker was being asked, and whether it came before the broker's; `kept` the look-up
-    once the broker had answered well."""
+    """`first` is the first answer of /dtms/health after the start, and whether it came before the
+    broker's; `kept` the look-up once the broker had answered well."""
 
     payload: Payload
     first: Exchange
@@ -58,24 +59,31 @@ def _restarted(bench: Bench, server: Server, mode: str) -> Untold:
     registered(server, payload)
     server.kill()
     server.broker.behaves(mode, SLOW_S)
-    server.start()
-    promptly = True
     if mode == "slow":
-        first, promptly = _while_it_is_asked(server)
+        first, promptly = _answered_meanwhile(server)
     else:
-        first = server.first_answer("/dtms/health")
+        server.start()
+        first, promptly = server.first_answer("/dtms/health"), True
     server.broker.behaves("ok")
     server.must_be_ready()
     return Untold(payload, first, server.lookup(payload["ticket"]), promptly)
 
 
-def _while_it_is_asked(server: Server) -> tuple[Exchange, bool]:
-    """An answer of /dtms/health, and whether it came while the broker was still being asked."""
-    if not server.broker.is_asked(READY_S_MAX):
-        raise Undecided("the server did not ask the broker, or did not wait for its answer")
-    _asked, answered = server.broker.counts()
-    told = server.first_answer("/dtms/health")
-    return told, server.broker.counts()[1] == answered
+def _answered_meanwhile(server: Server) -> tuple[Exchange, bool]:
+    """An answer of /dtms/health that was asked for while the broker was being asked, and whether
+    it came before the broker's own."""
+    for again in range(TRIES_MAX):
+        if again:
+            server.kill()
+        since, _answered = server.broker.counts()
+        server.start()
+        if not server.broker.is_asked(since, READY_S_MAX):
+            raise Undecided("the server did not ask the broker when it was started")
+        told = server.first_answer("/dtms/health")
+        promptly = server.broker.counts()[1] <= since
+        if promptly:
+            break
+    return told, promptly
 
 
 def _untold(bench: Bench, mode: str) -> Untold:

@@ -10,7 +10,7 @@ from scenarios.contract.bench import Bench
 from scenarios.contract.check import Check, Need, Undecided, expect, require
 from scenarios.contract.exchange import Exchange
 from scenarios.contract.registrations import good, has_error_body
-from scenarios.contract.server import ENABLE, JSON, LIMITED_S_MAX, Server, encoded
+from scenarios.contract.server import ENABLE, JSON, LIMITED_S_MAX, encoded
 from scenarios.scenario import ServerOptions
 
 LIMITED = ServerOptions(
@@ -20,6 +20,7 @@ REGISTRATIONS, QUERIES = 10, 30
 """What a second has room for."""
 MORE_REGISTRATIONS, MORE_QUERIES = 20, 90
 """Sent right after those, well over what the second has left."""
+QUERY = "/dtms/trade/1"
 OTHER_CLIENT = "127.0.0.2"
 PAUSE_S = 1.1
 """After this a second without requests has passed, however it is counted."""
@@ -42,9 +43,6 @@ def limited(bench: Bench) -> Limited:
     def payloads(count: int) -> list[dict[str, object]]:
         return [good(bench.ticket()) for _ in range(count)]
 
-    def asked(server: Server, count: int) -> tuple[Exchange, ...]:
-        return tuple(server.ask("GET", "/dtms/trade/1", limited=True) for _ in range(count))
-
     with bench.own(options=LIMITED) as server:
         registrations = server.enable_together(payloads(REGISTRATIONS))
         more = server.enable_together(payloads(MORE_REGISTRATIONS))
@@ -62,8 +60,8 @@ def limited(bench: Bench) -> Limited:
             tuple(more),
             by_another,
             waited,
-            asked(server, QUERIES),
-            asked(server, MORE_QUERIES),
+            tuple(server.get_together(QUERY, QUERIES)),
+            tuple(server.get_together(QUERY, MORE_QUERIES)),
         )
 
 
@@ -83,7 +81,7 @@ def registrations_limited(bench: Bench) -> None:
 
 def queries_limited(bench: Bench) -> None:
     seen = _limited(bench)
-    _is_limited((*seen.queries, *seen.more_queries), "queries in a row")
+    _is_limited((*seen.queries, *seen.more_queries), "queries at once")
 
 
 def _is_limited(answers: Sequence[Exchange], what: str) -> None:

@@ -52,9 +52,9 @@ class PlayedBroker:
         asked, answered = self.counts()
         return self._comes(lambda a, b: a >= asked + times and b >= answered + times, within_s)
 
-    def is_asked(self, within_s: float) -> bool:
-        """Waits until somebody waits for its answer; whether somebody does."""
-        return self._comes(lambda asked, answered: asked > answered, within_s)
+    def is_asked(self, since: int, within_s: float) -> bool:
+        """Waits until it was asked more than `since` times; whether it was."""
+        return self._comes(lambda asked, _answered: asked > since, within_s)
 
     def _comes(self, holds: Callable[[int, int], bool], within_s: float) -> bool:
         deadline = time.monotonic() + within_s

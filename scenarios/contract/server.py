@@ -87,14 +87,22 @@ class Server:
 
     def enable_together(self, payloads: Sequence[Mapping[str, object]]) -> list[Exchange]:
         """All at once, each on a connection of its own."""
+        return self._together(
+            [
+                self._send(self.base, "POST", ENABLE, encoded(payload), JSON, False)
+                for payload in payloads
+            ]
+        )
 
+    def get_together(self, path: str, count: int) -> list[Exchange]:
+        """So many at once; what is limited is not asked again."""
+        return self._together(
+            [self._send(self.base, "GET", path, None, None, False) for _n in range(count)]
+        )
+
+    def _together(self, sent: Sequence[Coroutine[Any, Any, Exchange]]) -> list[Exchange]:
         async def together() -> list[Exchange]:
-            return await asyncio.gather(
-                *(
-                    self._send(self.base, "POST", ENABLE, encoded(payload), JSON, False)
-                    for payload in payloads
-                )
-            )
+            return await asyncio.gather(*sent)
 
         told: list[Exchange] = self._run(together())
         self._noted.extend(told)
