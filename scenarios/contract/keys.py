@@ -21,6 +21,7 @@ KEYED = ServerOptions(
 ODD: dict[str, bytes] = {
     "empty": b"",
     "its beginning": KEY[:-1].encode(),
+    "the right one, and more": KEY.encode() + b"x",
     "a letter": b"c",
     "in capitals": KEY.upper().encode(),
     "in UTF-8": "ключ-contract".encode(),
@@ -132,7 +133,7 @@ CHECKS = (
         "key-odd",
         "SHOULD",
         _TOPIC,
-        "Any other key is a 401: empty, the beginning of the right one, long, or no ASCII.",
+        "Any other key is a 401: empty, a part of the right one, more than it, long, no ASCII.",
         odd_keys,
         _OWN,
     ),
