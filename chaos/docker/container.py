@@ -139,14 +139,9 @@ class Container:
         return once(lambda: self._update(mem_limit=total, memswap_limit=total))
 
     async def memory_bytes(self) -> int:
-        """What it uses, without files that the kernel keeps in memory while nobody else wants it:
-        whoever comes to its limit loses those first."""
+        """What it uses."""
         told = await self._engine.call(lambda c: c.api.stats(self.id, stream=False, one_shot=True))
-        memory = told["memory_stats"]
-        kept = memory["stats"]  # called otherwise by the first and the second kind of cgroups
-        return int(memory["usage"]) - int(
-            kept.get("total_inactive_file", kept.get("inactive_file", 0))
-        )
+        return int(told["memory_stats"]["usage"])
 
     async def until_over(self) -> State:
         """Waits until it does not run, and will not run again by itself."""

@@ -13,7 +13,9 @@ MIB = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class MemoryLimit:
-    """`actor` may use `spare_mib` MiB more than it does, and no more: then the kernel kills it."""
+    """`actor` may use `spare_mib` MiB more than it does, and no more: then the kernel kills it. One
+    that was the first to read its own program from disk may crawl for long instead: the kernel
+    takes that from it first, page by page."""
 
     actor: str
     spare_mib: int = 1
