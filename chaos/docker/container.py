@@ -25,6 +25,8 @@ MEMORY_BYTES_MIN = 6 * 1024 * 1024
 WAIT_S = 30.0
 """How long one call waits for an end before it asks anew."""
 POLL_S = 0.05
+OOM_LOOKS = 20
+"""How often it is looked whether memory was why a container ended that had a limit."""
 
 Work = Callable[[docker.DockerClient], object]
 
@@ -64,6 +66,7 @@ class Container:
     def __init__(self, engine: Engine, container: str) -> None:
         self.id = container
         self._engine = engine
+        self._limited = False
 
     async def state(self) -> State:
         return State.of(await self._engine.call(lambda c: c.api.inspect_container(self.id)))
@@ -134,6 +137,7 @@ class Container:
         """When it uses more, the kernel kills it; undone, it may use as much as there is. Where it
         does already, kernels differ: one kills it, another refuses the limit."""
         limit = max(MEMORY_BYTES_MIN, memory_bytes)
+        self._limited = True
         await self._update(mem_limit=limit, memswap_limit=limit)
         total = int((await self._engine.call(lambda c: c.info()))["MemTotal"])
         return once(lambda: self._update(mem_limit=total, memswap_limit=total))
@@ -151,8 +155,17 @@ class Container:
                 await self._engine.call(lambda c: c.api.wait(self.id, timeout=WAIT_S))
             state = await self.state()
             if not state.running:
-                return state
+                return await self._with_its_reason(state)
             await asyncio.sleep(POLL_S)
+
+    async def _with_its_reason(self, state: State) -> State:
+        """The engine may hear that a container is over before it hears that memory was why."""
+        for _look in range(OOM_LOOKS if self._limited else 0):
+            if state.out_of_memory or state.exit_status != -signal.SIGKILL:
+                break
+            await asyncio.sleep(POLL_S)
+            state = await self.state()
+        return state
 
     async def output(self) -> bytes:
         """All that it has written, on both of its streams."""
