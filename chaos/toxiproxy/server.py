@@ -88,6 +88,8 @@ class ToxiproxyServer:
 
     async def revive(self, why: str) -> None:
         """See `Server`. Raises `ServerUnreachable` once it was started anew too often."""
+        if self._process is not None and self._process.poll() is not None:
+            why = f"it ended with status {self._process.returncode}"
         self.incidents.append(Incident(asyncio.get_running_loop().time(), why))
         self._end()
         if len(self.incidents) > REVIVALS_MAX:
@@ -98,14 +100,7 @@ class ToxiproxyServer:
         while True:
             await asyncio.sleep(self._probe_s)
             with suppress(ToxiproxyError):  # whoever uses it next is told
-                await self._look()
-
-    async def _look(self) -> None:
-        process = self._process
-        if process is not None and process.poll() is not None:
-            await self.control.restore(f"it ended with status {process.returncode}")
-            return
-        await self.control.hold()
+                await self.control.hold()
 
     async def _start(self) -> None:
         for attempt in range(STARTS_MAX):
