@@ -14,7 +14,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, LiteralString
+from typing import LiteralString
 
 import psycopg
 from psycopg import AsyncConnection
@@ -22,7 +22,7 @@ from psycopg import AsyncConnection
 from simulator.death import Die, kill_this_process
 from simulator.ledger import Registration
 from simulator.persistence import BATCH_MAX, QUEUE_MAX, StoreDoubtful, StoreFailed, StoreFaults
-from simulator.states import State
+from simulator.row import registration_in, row_of
 
 ATTEMPTS_MAX = 2
 """The second only where the first has lost its connection."""
@@ -309,13 +309,15 @@ class PostgresStore:
         claims = batch.claims
         if not claims:
             return []
-        columns = zip(*(_values(claim.after) for claim in claims), strict=True)
+        columns = zip(*(row_of(claim.after) for claim in claims), strict=True)
         cursor = await line.execute(_CLAIM, (self._name, *map(list, columns)))
         fresh = {ticket for (ticket,) in await cursor.fetchall()}
         there: dict[int, tuple[Registration, str]] = {}
         if len(fresh) < len(claims):
             cursor = await line.execute(_SELECT_CLAIMED, ([c.after.ticket for c in claims],))
-            there = {row[0]: (_registration(row[:-1]), row[-1]) for row in await cursor.fetchall()}
+            there = {
+                row[0]: (registration_in(row[:-1]), row[-1]) for row in await cursor.fetchall()
+            }
         held: list[Registration | None] = []
         for claim in claims:
             ticket = claim.after.ticket
@@ -422,12 +424,12 @@ async def _migrate(line: AsyncConnection) -> None:
 
 async def _all(line: AsyncConnection) -> tuple[Registration, ...]:
     cursor = await line.execute(f"{_SELECT} ORDER BY ticket")
-    return tuple(_registration(row) for row in await cursor.fetchall())
+    return tuple(registration_in(row) for row in await cursor.fetchall())
 
 
 async def _under(line: AsyncConnection, tickets: Sequence[int | None]) -> tuple[Registration, ...]:
     cursor = await line.execute(f"{_SELECT} WHERE ticket = ANY(%s)", (list(tickets),))
-    return tuple(_registration(row) for row in await cursor.fetchall())
+    return tuple(registration_in(row) for row in await cursor.fetchall())
 
 
 async def _change(line: AsyncConnection, changes: Sequence[_Swap]) -> list[Registration | None]:
@@ -436,7 +438,7 @@ async def _change(line: AsyncConnection, changes: Sequence[_Swap]) -> list[Regis
     for change in changes:
         assert change.before is not None
         ticket = change.after.ticket
-        wanted = (*_values(change.after), ticket, *_values(change.before))
+        wanted = (*row_of(change.after), ticket, *row_of(change.before))
         if (await line.execute(_CHANGE, wanted)).rowcount == 1:
             held.append(None)
             continue
@@ -456,7 +458,7 @@ async def _overwrite(line: AsyncConnection, saves: Sequence[_Save]) -> None:
     rows = [row for _ticket, row in sorted(last.items()) if row is not None]
     if rows:
         async with line.cursor() as cursor:
-            await cursor.executemany(_UPSERT, [_values(row) for row in rows])
+            await cursor.executemany(_UPSERT, [row_of(row) for row in rows])
     gone = sorted(ticket for ticket, row in last.items() if row is None)
     if gone:
         await line.execute("DELETE FROM dtms_trades WHERE ticket = ANY(%s)", (gone,))
@@ -518,26 +520,3 @@ _SYNCHRONOUS = (
     "WHERE current_setting('synchronous_commit') = 'off'"
 )
 """Whoever turned it off for this user or database did not mean trades."""
-
-
-def _registration(values: tuple[Any, ...]) -> Registration:
-    """Raises `ValueError` for a state that there is not."""
-    ticket, symbol, direction, entry, volume, stop, target, state, registered, updated = values
-    return Registration(
-        ticket, symbol, direction, entry, volume, stop, target, State(state), registered, updated
-    )
-
-
-def _values(row: Registration) -> tuple[object, ...]:
-    return (
-        row.ticket,
-        row.symbol,
-        row.direction,
-        row.entry_price,
-        row.volume,
-        row.stop_loss,
-        row.take_profit,
-        row.state.value,
-        row.registered_at,
-        row.last_updated,
-    )

@@ -16,7 +16,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from simulator.death import Die, kill_this_process
 from simulator.ledger import Registration
@@ -28,7 +27,7 @@ from simulator.persistence import (
     StoreFailed,
     StoreFaults,
 )
-from simulator.states import State
+from simulator.row import registration_in, row_of
 
 SCHEMA_VERSION = 1
 FILE_NAME = "dtms.db"
@@ -162,7 +161,7 @@ class SqliteStore:
             database.execute(_TABLE)
             database.execute(_ROOM)
             database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-            rows = tuple(_registration(values) for values in database.execute(_SELECT))
+            rows = tuple(registration_in(values) for values in database.execute(_SELECT))
         except BaseException:
             database.close()
             raise
@@ -194,7 +193,7 @@ class SqliteStore:
                 raise sqlite3.OperationalError("disk I/O error")
             database.execute("BEGIN IMMEDIATE")
             for save in batch:
-                database.executemany(_UPSERT, map(_values, save.rows))
+                database.executemany(_UPSERT, map(row_of, save.rows))
                 if save.gone:
                     database.executemany(_DELETE, ((ticket,) for ticket in save.gone))
             writes = any(save.rows for save in batch)
@@ -260,28 +259,6 @@ def _check(database: sqlite3.Connection) -> None:
         raise sqlite3.OperationalError(f"disk I/O error: {checked}")
     if checked != "ok":
         raise sqlite3.DatabaseError(checked)
-
-
-def _registration(values: tuple[Any, ...]) -> Registration:
-    ticket, symbol, direction, entry, volume, stop, target, state, registered, updated = values
-    return Registration(
-        ticket, symbol, direction, entry, volume, stop, target, State(state), registered, updated
-    )
-
-
-def _values(row: Registration) -> tuple[object, ...]:
-    return (
-        row.ticket,
-        row.symbol,
-        row.direction,
-        row.entry_price,
-        row.volume,
-        row.stop_loss,
-        row.take_profit,
-        row.state.value,
-        row.registered_at,
-        row.last_updated,
-    )
 
 
 def _set_aside(path: Path, now: datetime) -> Path:

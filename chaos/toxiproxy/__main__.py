@@ -10,6 +10,7 @@ import sys
 from chaos.toxiproxy.embedded import EmbeddedToxiproxy
 
 USUAL_PORT = 8474
+PORTS = 65_536
 
 
 def main() -> int:
@@ -21,9 +22,11 @@ def main() -> int:
         "--allow-remote", action="store_true", help="proxies may listen and lead beyond loopback"
     )
     said = words.parse_args()
+    if not 0 <= said.port < PORTS:
+        words.error(f"--port {said.port}: must be 0 to {PORTS - 1}")
     try:
         asyncio.run(_serve(said.port, said.seed, said.allow_remote))
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         print(f"The API cannot listen on port {said.port}: {error}", file=sys.stderr)  # noqa: T201
         return 5
     return 0

@@ -52,6 +52,13 @@ async def test_a_port_that_is_taken_is_told_in_words(backend: Backend) -> None:
     assert "Traceback" not in errors
 
 
+def test_a_port_that_there_is_not_is_refused() -> None:
+    running = program("--port", "65536")
+    _told, errors = running.communicate(timeout=20)
+    assert running.returncode == 2
+    assert "--port 65536: must be 0 to 65535" in errors
+
+
 async def test_it_leaves_signals_to_the_program_that_it_is_in() -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     async with EmbeddedToxiproxy():
